@@ -1,0 +1,1 @@
+"""The golden model: the specification, in integers."""

@@ -1,0 +1,96 @@
+"""Cells: pure, branch-free functions on integers, and the three words they choose with.
+
+A cell is ``step(constants, state, inputs) -> (state, outputs)``, all four ``NamedTuple``\\ s. The same
+source runs on Python integers, is compiled by Numba, runs on symbols for the proof and on
+intervals for the range check, and, on floats, is the ideal that fixed point is compared with.
+So a cell never says ``if`` about data: it says :func:`select` and :func:`clamp`, and joins
+conditions with ``&`` and ``|``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numba import types
+from numba.extending import overload, register_jitable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from goldenspike.golden.fixed import Format
+
+cell = register_jitable
+"""Mark a function as (part of) a cell: plain Python that Numba may compile."""
+
+
+def select(condition: Any, a: Any, b: Any) -> Any:
+    """Return ``a`` where `condition` holds, else ``b``, as a multiplexer does."""
+    choose = getattr(condition, "choose", None)
+    return (a if condition else b) if choose is None else choose(a, b)
+
+
+@overload(select)
+def _select(condition, a, b):
+    return lambda condition, a, b: a if condition else b
+
+
+def clamp(x: Any, low: Any, high: Any) -> Any:
+    """Return `x` limited to ``low..high``, both constants."""
+    method = getattr(x, "clamp", None)
+    return max(low, min(x, high)) if method is None else method(low, high)
+
+
+@overload(clamp)
+def _clamp(x, low, high):
+    return lambda x, low, high: max(low, min(x, high))
+
+
+def align(x: Any, shift: int) -> Any:
+    """Return ``x * 2**shift``: the same value with `shift` more fraction bits. Floats have none."""
+    return x if isinstance(x, float) else x << shift
+
+
+@overload(align)
+def _align(x, shift):
+    if isinstance(x, types.Float):
+        return lambda x, shift: x
+    return lambda x, shift: x << shift
+
+
+class Ports(NamedTuple):
+    """The formats of a cell's state, inputs and outputs: its ``NamedTuple``\\ s filled with Formats."""
+
+    state: tuple[Format, ...]
+    inputs: tuple[Format, ...]
+    outputs: tuple[Format, ...]
+
+    def named(self) -> Iterator[tuple[str, str, Format]]:
+        """Yield ``(group, field, format)`` of every port."""
+        for group, formats in zip(self._fields, self, strict=True):
+            for name, fmt in zip(getattr(formats, "_fields", ()), formats, strict=True):
+                yield group, name, fmt
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A step function and what its ports look like for given constants.
+
+    Parameters
+    ----------
+    name
+        Where it is found, as ``module.function`` below ``goldenspike.golden``.
+    step
+        ``step(constants, state, inputs) -> (state, outputs)``.
+    ports
+        ``ports(constants) -> Ports``.
+    """
+
+    name: str
+    step: Callable[..., tuple[Any, Any]]
+    ports: Callable[[Any], Ports]
+
+
+class Nothing(NamedTuple):
+    """A cell without state, or without outputs other than its state, has this one."""

@@ -1,0 +1,252 @@
+"""Formats, rounding and limiting: the numeric contract.
+
+A stored quantity is an integer `raw` of a declared :class:`Format`; its value is
+``raw * 2**-frac``. Inside a cell arithmetic is exact; bits are lost in :func:`requantize` and
+nowhere else::
+
+    q  = floor(x / 2**shift),  rest = x mod 2**shift,  shift = frac - fmt.frac
+    y  = limit(q + up(rest, q))
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+from fxpmath import Fxp
+from numba import types
+from numba.extending import overload
+
+from goldenspike.golden.cell import Cell, Nothing, Ports, cell, clamp, select
+
+WIDEST = 62
+"""Bits of the widest stored quantity: with it, sums and comparisons still fit an int64."""
+RANDOM_BITS = 16
+"""Bits of the random word that stochastic rounding takes."""
+
+
+class Rounding(IntEnum):
+    """How the bits below the last one are dropped."""
+
+    FLOOR = 0
+    HALF_UP = 1
+    HALF_EVEN = 2
+    TOWARD_ZERO = 3
+    STOCHASTIC = 4
+
+
+class Overflow(IntEnum):
+    """What becomes of a value beyond the format's ends."""
+
+    SATURATE = 0
+    WRAP = 1
+
+
+class Format(NamedTuple):
+    """A fixed-point format.
+
+    Parameters
+    ----------
+    signed
+        Two's complement, or unsigned.
+    width
+        All bits, the sign included: 1 to 62.
+    frac
+        Fraction bits: the value of the last bit is ``2**-frac``. May exceed `width` or be negative.
+    """
+
+    signed: bool
+    width: int
+    frac: int
+
+    @classmethod
+    def parse(cls, text: str) -> Format:
+        """Read fxpmath's spelling, such as ``fxp-s16/12``.
+
+        Raises
+        ------
+        ValueError
+            If the spelling is another one or the width is not 1 to 62.
+        """
+        try:
+            parsed = Fxp(None, dtype=text)
+            fmt = cls(bool(parsed.signed), int(parsed.n_word), int(parsed.n_frac))
+        except (ValueError, TypeError, AttributeError):
+            fmt = None
+        if fmt is None or str(fmt) != text:
+            raise ValueError(f"Format must be spelt like 'fxp-s16/12', not {text!r}")
+        return fmt.checked()
+
+    def checked(self) -> Format:
+        """Return this format, if its width is one that can be stored."""
+        if not 1 <= self.width <= WIDEST:
+            raise ValueError(f"Width of a format must be 1 to {WIDEST} bits, not {self.width}")
+        return self
+
+    @classmethod
+    def holding(cls, low: int, high: int, frac: int) -> Format:
+        """Return the narrowest format of `frac` fraction bits for raw values ``low..high``."""
+        signed = low < 0
+        width = max(int(high).bit_length(), int(~low).bit_length() if signed else 1) + signed
+        return cls(signed, width, frac)
+
+    def __str__(self) -> str:
+        return f"fxp-{'s' if self.signed else 'u'}{self.width}/{self.frac}"
+
+    @property
+    def low(self) -> int:
+        """The least raw value."""
+        return lowest(self)
+
+    @property
+    def high(self) -> int:
+        """The greatest raw value."""
+        return highest(self)
+
+    @property
+    def lsb(self) -> float:
+        """The value of the last bit."""
+        return 2.0**-self.frac
+
+    def nearest(self, value: Any) -> Any:
+        """Return the raw integers nearest to real numbers, ties to even, ends saturated."""
+        numbers = np.asarray(value, dtype=np.float64)
+        raw = Fxp(
+            numbers,
+            signed=self.signed,
+            n_word=self.width,
+            n_frac=self.frac,
+            rounding="around",
+            overflow="saturate",
+        ).raw()
+        return int(raw) if numbers.ndim == 0 else np.asarray(raw).astype(np.int64)
+
+    def to_float(self, raw: Any) -> Any:
+        """Return the real values of raw integers."""
+        return np.ldexp(np.asarray(raw, dtype=np.float64), -self.frac)
+
+    def constant(self, value: float, name: str) -> int:
+        """Return the raw integer of a constant that must be representable.
+
+        Representable means within the ends, and changed by rounding by 1 % at most.
+
+        Raises
+        ------
+        ValueError
+            Naming the constant, the value asked and the nearest one that can be had.
+        """
+        raw = self.nearest(value)
+        exact = Fraction(value) * Fraction(2) ** self.frac
+        if abs(raw - exact) > abs(exact) / 100:
+            near = float(self.to_float(raw))
+            raise ValueError(
+                f"{name} must be representable in {self}, not {value!r} (nearest {near!r})"
+            )
+        return raw
+
+
+BIT = Format(False, 1, 0)
+RANDOM = Format(False, RANDOM_BITS, 0)
+
+
+@cell
+def lowest(fmt: Any) -> Any:
+    """Return the least raw value of a format."""
+    return -(1 << (fmt.width - 1)) if fmt.signed else 0
+
+
+@cell
+def highest(fmt: Any) -> Any:
+    """Return the greatest raw value of a format."""
+    return (1 << (fmt.width - 1)) - 1 if fmt.signed else (1 << fmt.width) - 1
+
+
+@cell
+def round_shift(x: Any, shift: int, rounding: int, word: Any) -> Any:
+    """Return ``x / 2**shift`` rounded to an integer; exact where `shift` is not positive.
+
+    `word` is the random word of stochastic rounding (RANDOM_BITS bits, otherwise ignored): it
+    rounds up with probability ``rest / 2**shift``, taken to the resolution of the word.
+    """
+    if shift <= 0:
+        return x << -shift
+    quotient = x >> shift
+    if rounding == Rounding.FLOOR:
+        return quotient
+    rest = x & ((1 << shift) - 1)
+    half = 1 << (shift - 1)
+    if rounding == Rounding.HALF_UP:
+        return quotient + select(rest >= half, 1, 0)
+    if rounding == Rounding.HALF_EVEN:
+        return quotient + select((rest > half) | ((rest == half) & ((quotient & 1) == 1)), 1, 0)
+    if rounding == Rounding.TOWARD_ZERO:
+        return quotient + select((x < 0) & (rest > 0), 1, 0)
+    if shift <= RANDOM_BITS:
+        return quotient + select(rest > (word >> (RANDOM_BITS - shift)), 1, 0)
+    return quotient + select((rest >> (shift - RANDOM_BITS)) > word, 1, 0)
+
+
+@cell
+def limit(x: Any, fmt: Any, overflow: int) -> Any:
+    """Return `x` brought into the format's range."""
+    if overflow == Overflow.SATURATE:
+        return clamp(x, lowest(fmt), highest(fmt))
+    residue = x & ((1 << fmt.width) - 1)
+    if fmt.signed:
+        return select(residue > highest(fmt), residue - (1 << fmt.width), residue)
+    return residue
+
+
+@cell
+def requantize_integer(
+    x: Any, frac: int, fmt: Any, rounding: int, overflow: int, word: Any
+) -> Any:
+    """Round `x` of `frac` fraction bits to `fmt` and limit it."""
+    return limit(round_shift(x, frac - fmt.frac, rounding, word), fmt, overflow)
+
+
+def requantize(x: Any, frac: int, fmt: Any, rounding: int, overflow: int, word: Any) -> Any:
+    """As :func:`requantize_integer`; a float is a real number already and stays what it is."""
+    return x if isinstance(x, float) else requantize_integer(x, frac, fmt, rounding, overflow, word)
+
+
+@overload(requantize)
+def _requantize(x, frac, fmt, rounding, overflow, word):
+    if isinstance(x, types.Float):
+        return lambda x, frac, fmt, rounding, overflow, word: x
+    return lambda x, frac, fmt, rounding, overflow, word: requantize_integer(
+        x, frac, fmt, rounding, overflow, word
+    )
+
+
+class Constants(NamedTuple):
+    """What a requantization on its own is made of: the cell that proves this file's arithmetic."""
+
+    source: Format
+    target: Format
+    rounding: int
+    overflow: int
+
+
+class Inputs(NamedTuple):
+    x: Any
+    word: Any
+
+
+class Outputs(NamedTuple):
+    y: Any
+
+
+@cell
+def step(c: Any, s: Any, x: Any) -> Any:
+    """Requantize one value."""
+    return s, Outputs(requantize(x.x, c.source.frac, c.target, c.rounding, c.overflow, x.word))
+
+
+REQUANTIZE = Cell(
+    "fixed.requantize",
+    step,
+    lambda c: Ports(Nothing(), Inputs(c.source, RANDOM), Outputs(c.target)),
+)

@@ -1,0 +1,1 @@
+"""Modulators: the third factors of learning rules."""

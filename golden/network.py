@@ -1,0 +1,254 @@
+"""Descriptions of networks: pure data, in PyNN's words, read from and written to plain tables.
+
+A :class:`Network` has populations, projections between them and, if it learns, a reward. Nothing
+here computes; :mod:`goldenspike.golden.plan` checks a network and works out its integers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+from goldenspike.golden import catalog
+from goldenspike.golden.fixed import BIT, Format
+from goldenspike.golden.parameters import Parameters, check_keys, choice, positive
+
+LIMIT = 1 << 16
+"""Neurons of a population and ticks of a trial stay below: indices are pairs of 16 bits."""
+
+
+def _count(noun: str, value: int) -> None:
+    if type(value) is not int:
+        raise TypeError(f"{noun} must be an integer, not {value!r}")
+    if not 1 <= value < LIMIT:
+        raise ValueError(f"{noun} must be 1 to {LIMIT - 1}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class Source(Parameters):
+    """A population that computes nothing: its signal comes from outside.
+
+    Parameters
+    ----------
+    signal
+        Format of the signal; ``fxp-u1/0``, the default, is a spike.
+    """
+
+    signal: Format = BIT
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one model.
+
+    Parameters
+    ----------
+    name
+        A lower-case identifier.
+    size
+        Number of neurons.
+    model
+        :class:`Source`, or the ``Params`` of a neuron model.
+    """
+
+    name: str
+    size: int
+    model: Any
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", str(self.name)):
+            raise ValueError(f"Name must be a lower-case identifier, not {self.name!r}")
+        _count(f"Size of {self.name}", self.size)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from every neuron of `pre` to every neuron of `post`.
+
+    Parameters
+    ----------
+    pre, post
+        Names of populations.
+    weight
+        Format of the weights.
+    delay
+        0: the signal of this tick; 1: that of the tick before (recurrent projections).
+    initial
+        Standard deviation of the initial weights (popcount Gaussian), in weight units.
+    rule
+        ``Params`` of a learning rule, or None.
+    """
+
+    pre: str
+    post: str
+    weight: Format
+    delay: int = 0
+    initial: float = 0.0
+    rule: Any = None
+
+    @property
+    def name(self) -> str:
+        """The projection's name."""
+        return f"{self.pre}_to_{self.post}"
+
+    def __post_init__(self) -> None:
+        choice(f"Delay of {self.name}", self.delay, (0, 1))
+        if not 0 <= self.initial < float("inf"):
+            raise ValueError(f"Initial of {self.name} must be 0 or more, not {self.initial!r}")
+
+
+@dataclass(frozen=True)
+class Reward:
+    """The third factor: what a trial's error is and what it is compared with.
+
+    Parameters
+    ----------
+    readout
+        Population whose signal is judged.
+    objective
+        Name of an objective of the catalog, or ``"external"``: the error comes from outside.
+    baseline
+        ``Params`` of a baseline.
+    reward
+        Format of the reward, baseline minus error.
+    target
+        Format of the targets; of the error itself for ``"external"``.
+    scale
+        Error times `scale` is what `eta` refers to, such as ``1/(2T)``.
+    """
+
+    readout: str
+    objective: str
+    baseline: Any
+    reward: Format
+    target: Format
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        choice("Objective", self.objective, (*catalog.OBJECTIVES, "external"))
+        positive("Scale", self.scale)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Populations, projections, and a reward if anything learns.
+
+    Parameters
+    ----------
+    ticks
+        Length of a trial.
+    populations, projections
+        In any order.
+    reward
+        None for a network that only runs.
+    """
+
+    ticks: int
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    reward: Reward | None = None
+
+    def __post_init__(self) -> None:
+        _count("Ticks", self.ticks)
+
+
+def _model(kind: str, registry: dict[str, Any], data: Any, where: str) -> Any:
+    check_keys(where, data, data, ("model",))
+    rest = {key: value for key, value in data.items() if key != "model"}
+    try:
+        module: Any = catalog.find(kind, registry, data["model"])
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    return module.Params.read(rest, where)
+
+
+def _field(data: dict[str, Any], cls: Any, where: str, **given: Any) -> Any:
+    """Build a plain description from a table, its formats parsed."""
+    values = {
+        key: Format.parse(value) if key in ("weight", "reward", "target") else value
+        for key, value in data.items()
+    }
+    try:
+        return cls(**{**values, **given})
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _names(cls: Any) -> list[str]:
+    return [f.name for f in fields(cls)]
+
+
+def read_network(data: dict[str, Any]) -> Network:
+    """Build a network from tables, as a TOML file gives them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line that names the place, the key, the value and the nearest right one.
+    """
+    check_keys(
+        "network", data, ("ticks", "population", "projection", "reward"), ("ticks", "population")
+    )
+    neurons = {"source": None, **catalog.NEURONS}
+    populations = []
+    for table in data["population"]:
+        name = table.get("name") if isinstance(table, dict) else None
+        where = f"population {name!r}"
+        check_keys(where, table, table, ("name", "size", "model"))
+        rest = {key: value for key, value in table.items() if key not in ("name", "size")}
+        if table["model"] == "source":
+            rest.pop("model")
+            model = Source.read(rest, where)
+        else:
+            model = _model("Model", neurons, rest, where)
+        populations.append(_field({}, Population, where, name=name, size=table["size"], model=model))
+    projections = []
+    for table in data.get("projection", ()):
+        where = "projection"
+        check_keys(where, table, _names(Projection), ("pre", "post", "weight"))
+        where = f"projection {table['pre']}_to_{table['post']}"
+        rule = table.get("rule")
+        if rule is not None:
+            rule = _model("Rule", catalog.RULES, rule, f"rule of {where}")
+        projections.append(_field(table, Projection, where, rule=rule))
+    reward = None
+    if "reward" in data:
+        table = data["reward"]
+        required = ("readout", "objective", "baseline", "reward", "target")
+        check_keys("reward", table, _names(Reward), required)
+        baseline = _model("Baseline", catalog.BASELINES, table["baseline"], "baseline of reward")
+        reward = _field(table, Reward, "reward", baseline=baseline)
+    return Network(data["ticks"], tuple(populations), tuple(projections), reward)
+
+
+def _named(registry: dict[str, Any], params: Any) -> dict[str, Any]:
+    name = next(name for name, module in registry.items() if module.Params is type(params))
+    return {"model": name, **params.write()}
+
+
+def _plain(description: Any, **given: Any) -> dict[str, Any]:
+    data = {}
+    for f in fields(description):
+        value = given.get(f.name, getattr(description, f.name))
+        if value is not None and value != f.default:
+            data[f.name] = str(value) if isinstance(value, Format) else value
+    return data
+
+
+def write_network(network: Network) -> dict[str, Any]:
+    """Return the tables that :func:`read_network` reads."""
+    data: dict[str, Any] = {"ticks": network.ticks, "population": [], "projection": []}
+    for p in network.populations:
+        if isinstance(p.model, Source):
+            model = {"model": "source", **p.model.write()}
+        else:
+            model = _named(catalog.NEURONS, p.model)
+        data["population"].append({"name": p.name, "size": p.size, **model})
+    for q in network.projections:
+        rule = None if q.rule is None else _named(catalog.RULES, q.rule)
+        data["projection"].append(_plain(q, rule=rule))
+    if network.reward is not None:
+        baseline = _named(catalog.BASELINES, network.reward.baseline)
+        data["reward"] = _plain(network.reward, baseline=baseline)
+    return data

@@ -1,0 +1,109 @@
+"""What every ``Params`` shares: reading from plain data, and errors that name the nearest right word."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from dataclasses import MISSING, dataclass, fields
+from types import UnionType
+from typing import Any, Self, get_args, get_type_hints
+
+from goldenspike.golden.fixed import Format
+
+
+def nearest_word(word: str, words: Any) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the closest of `words`, or nothing if none is close."""
+    close = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def choice(noun: str, value: Any, allowed: Any) -> None:
+    """Raise ValueError unless `value` is one of `allowed`."""
+    if value not in allowed:
+        listed = ", ".join(repr(a) for a in allowed)
+        hint = nearest_word(value, allowed)
+        raise ValueError(f"{noun} must be one of {listed}, not {value!r}{hint}")
+
+
+def unit(noun: str, value: float) -> None:
+    """Raise ValueError unless ``0 <= value <= 1``."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{noun} must be 0 to 1, not {value!r}")
+
+
+def positive(noun: str, value: float) -> None:
+    """Raise ValueError unless ``value > 0`` and finite."""
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{noun} must be above 0, not {value!r}")
+
+
+def check_keys(where: str, data: Any, allowed: Any, required: Any = ()) -> None:
+    """Raise ValueError for an unknown or a missing key, naming the nearest right one."""
+    if not isinstance(data, dict):
+        raise TypeError(f"{where} must be a table, not {data!r}")
+    for key in data:
+        if key not in allowed:
+            known = ", ".join(allowed)
+            hint = nearest_word(key, allowed)
+            raise ValueError(f"Key of {where} must be one of {known}, not {key!r}{hint}")
+    for key in required:
+        if key not in data:
+            raise ValueError(f"{where} must have the key {key!r}, which is missing")
+
+
+def _convert(kind: Any, value: Any, noun: str) -> Any:
+    if isinstance(kind, UnionType):
+        kind = get_args(kind)[0]
+    if kind is Format:
+        if not isinstance(value, str):
+            raise TypeError(f"{noun} must be a format such as 'fxp-s16/12', not {value!r}")
+        return Format.parse(value)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        names = [member.name.lower() for member in kind]
+        choice(noun, value, names)
+        return kind[value.upper()]
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if kind in (int, str, bool) and type(value) is kind:
+        return value
+    raise TypeError(f"{noun} must be of type {getattr(kind, '__name__', kind)}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Base of frozen dataclasses that can be read from and written to TOML tables."""
+
+    @classmethod
+    def read(cls, data: dict[str, Any], where: str) -> Self:
+        """Build from plain data, as TOML gives it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            In one line that names the place, the key, the value and the nearest right one.
+        """
+        known = [f.name for f in fields(cls)]
+        required = [
+            f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING
+        ]
+        check_keys(where, data, known, required)
+        hints = get_type_hints(cls)
+        values = {
+            key: _convert(hints[key], value, f"{key} of {where}") for key, value in data.items()
+        }
+        try:
+            return cls(**values)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+
+    def write(self) -> dict[str, Any]:
+        """Return plain data that :meth:`read` reads; defaults are left out."""
+        data = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.default is not MISSING and value == f.default:
+                continue
+            if isinstance(value, enum.Enum):
+                value = value.name.lower()
+            data[f.name] = str(value) if isinstance(value, Format) else value
+        return data

@@ -1,0 +1,353 @@
+"""Running trials: the arrays of a network, and the engine that moves them.
+
+A :class:`Session` is a network with weights, a seed and a count of trials. Three engines run the
+same program: ``compiled`` (Numba, int64 arithmetic on narrow arrays), ``python`` (unbounded
+Python integers) and ``ideal`` (float64, nothing rounded). The first two agree bit for bit.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from goldenspike.golden import engine, randomness
+from goldenspike.golden.fixed import Format
+from goldenspike.golden.parameters import choice
+from goldenspike.golden.plan import Plan
+from goldenspike.golden.randomness import Distribution, Stream
+
+ENGINES = ("compiled", "python", "ideal")
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """What a task presents: samples of inputs and targets, as raw integers.
+
+    Parameters
+    ----------
+    inputs
+        By source population: ``(samples, ticks, neurons)``.
+    targets
+        ``(samples, ticks, neurons)`` or ``(samples, neurons)``, as the objective asks.
+    """
+
+    inputs: dict[str, np.ndarray]
+    targets: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return next(iter(self.inputs.values())).shape[0]
+
+
+class Outcome(NamedTuple):
+    """What trials gave.
+
+    Parameters
+    ----------
+    errors
+        ``(trials, passes)``, raw: unperturbed before perturbed.
+    rewards
+        ``(trials,)``, raw.
+    signals
+        ``(trials, ticks, neurons)`` of the readout, in its last pass, if recorded.
+    digests
+        ``(trials, digests)`` if traced.
+    trace
+        Rows ``(moment, variable, index, value)`` in program order, if traced, where ``moment`` is
+        ``trial * digests + tick``.
+    """
+
+    errors: np.ndarray
+    rewards: np.ndarray
+    signals: np.ndarray
+    digests: np.ndarray
+    trace: np.ndarray
+
+
+def storage(fmt: Format) -> Any:
+    """Return the narrowest signed dtype that holds a format."""
+    width = fmt.width + (not fmt.signed)
+    return next(t for t in (np.int8, np.int16, np.int32, np.int64) if np.iinfo(t).bits >= width)
+
+
+class Session:
+    """A network's arrays, and the methods that run its trials.
+
+    Parameters
+    ----------
+    plan
+        A checked network.
+    seed
+        Of all its randomness, 0 to 2**32 - 1.
+    kind
+        ``compiled``, ``python`` or ``ideal``.
+
+    Attributes
+    ----------
+    arrays
+        State by name, such as ``"pixels_to_classes.w"``; raw integers, or real numbers if ideal.
+    trial
+        Number of the next learning trial: the counter of the perturbations.
+    """
+
+    def __init__(self, plan: Plan, seed: int = 0, kind: str = "compiled") -> None:
+        choice("Engine", kind, ENGINES)
+        if type(seed) is not int or not 0 <= seed < 1 << 32:
+            raise ValueError(f"Seed must be 0 to {(1 << 32) - 1}, not {seed!r}")
+        self.plan, self.seed, self.kind, self.trial = plan, seed, kind, 0
+        self.arrays: dict[str, np.ndarray] = {}
+        self._scratch: dict[str, np.ndarray] = {}
+        self._constants: dict[str, Any] = {}
+        self._allocate()
+        for q in plan.projections:
+            self.set_weights(q.name, initial_weights(plan, q.name, seed))
+
+    def _zeros(self, fmt: Format, *shape: int) -> np.ndarray:
+        if self.kind == "ideal":
+            return np.zeros(shape)
+        if self.kind == "python":
+            out = np.empty(shape, object)
+            out[...] = 0
+            return out
+        return np.zeros(shape, storage(fmt))
+
+    def _allocate(self) -> None:
+        plan = self.plan
+        ideal = self.kind == "ideal"
+        for variable in plan.variables.values():
+            if variable.name not in ("reward.error", "reward.reward") and not variable.name.endswith(
+                ".factor"
+            ):
+                shape = variable.shape or (1,)
+                self.arrays[variable.name] = self._zeros(variable.format, *shape)
+        for p in plan.neurons:
+            self._scratch[f"{p.name}.signal"] = self._zeros(p.signal, p.size)
+            self._scratch[f"{p.name}.current"] = self._zeros(Format(True, 62, 0), p.size)
+            self._constants[f"{p.name}.constants"] = (
+                p.params.ideal(p.constants) if ideal else p.constants
+            )
+            if p.perturbation is not None:
+                variates = self._zeros(p.perturbation.constants.variate, p.size)
+                self._scratch[f"{p.name}.variate"] = variates
+                self._perturbation(p.name, p.perturbation)
+        for q in plan.projections:
+            shape = (q.pre.size, q.post.size)
+            self._constants[f"{q.name}.synapse"] = q.synapse
+            self._constants[f"{q.name}.shift"] = q.shift
+            if q.weight_perturbation is not None:
+                perturbation = q.weight_perturbation
+                self._scratch[f"{q.name}.delivered"] = self._zeros(q.synapse.weight, *shape)
+                variates = self._zeros(perturbation.constants.variate, *shape)
+                self._scratch[f"{q.name}.psi"] = variates
+                self._perturbation(q.name, perturbation)
+            if q.rule is not None:
+                factor = q.rule.factor
+                self._constants[f"{q.name}.rate"] = (
+                    factor._replace(rate=q.rule.rate) if ideal else factor
+                )
+                self._constants[f"{q.name}.update"] = q.rule.update
+                self._constants[f"{q.name}.stride"] = q.rule.perturbation.stride
+                if q.rule.step is not None:
+                    self._constants[f"{q.name}.trace"] = q.rule.step
+                self._scratch[f"{q.name}.words"] = self._zeros(Format(False, 16, 0), q.post.size)
+        if plan.reward is not None:
+            self._constants["reward.constants"] = plan.reward.constants or 0
+            baseline = plan.reward.baseline_constants
+            self._constants["reward.baseline"] = (
+                plan.reward.baseline_params.ideal(baseline) if ideal else baseline
+            )
+
+    def _perturbation(self, name: str, perturbation: Any) -> None:
+        constants = perturbation.constants
+        if self.kind == "ideal":
+            constants = constants._replace(amplitude=perturbation.amplitude)
+        self._constants[f"{name}.perturb"] = constants
+        self._constants[f"{name}.stream"] = perturbation.stream
+
+    def set_weights(self, projection: str, raw: Any) -> None:
+        """Set a projection's weights, ``(pre, post)``, raw integers.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one or a weight is beyond its format.
+        """
+        array = self.arrays[f"{projection}.w"]
+        fmt = self.plan.variables[f"{projection}.w"].format
+        raw = np.asarray(raw)
+        if raw.shape != array.shape:
+            raise ValueError(f"Weights of {projection} must be {array.shape}, not {raw.shape}")
+        if raw.size and (raw.min() < fmt.low or raw.max() > fmt.high):
+            bad = raw.min() if raw.min() < fmt.low else raw.max()
+            raise ValueError(f"Weights of {projection} must fit {fmt}, not {int(bad)}")
+        array[...] = fmt.to_float(raw) if self.kind == "ideal" else raw
+
+    def weights(self, projection: str) -> np.ndarray:
+        """Return a copy of a projection's weights as real numbers, ``(pre, post)``."""
+        raw = self.arrays[f"{projection}.w"]
+        fmt = self.plan.variables[f"{projection}.w"].format
+        return raw.copy() if self.kind == "ideal" else fmt.to_float(raw.astype(np.int64))
+
+    def save(self) -> dict[str, Any]:
+        """Return all that the following trials depend on."""
+        return {"trial": self.trial, **{k: v.copy() for k, v in self.arrays.items()}}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Go back to what :meth:`save` returned."""
+        self.trial = saved["trial"]
+        for name, array in self.arrays.items():
+            array[...] = saved[name]
+
+    def copy(self, seed: int | None = None) -> Session:
+        """Return an independent session in the same state, with another seed if given."""
+        other = copy.copy(self)
+        other.arrays = {k: v.copy() for k, v in self.arrays.items()}
+        other._scratch = {k: v.copy() for k, v in self._scratch.items()}
+        other.seed = self.seed if seed is None else seed
+        return other
+
+    def learn(self, stimulus: Stimulus, samples: Any, **more: Any) -> Outcome:
+        """Run learning trials.
+
+        Parameters
+        ----------
+        stimulus
+            Samples to choose from.
+        samples
+            ``(trials,)``, which sample each trial presents.
+        traced
+            Compute the digests.
+        trace_rows
+            Room for that many writes in the trace.
+        record
+            Record the readout's signals.
+        external
+            ``(trials, passes)``, the errors of an external objective, where they are known.
+        """
+        outcome = self._run(engine.PASSES | engine.UPDATE, stimulus, samples, **more)
+        self.trial = (self.trial + len(samples)) & randomness.MASK
+        return outcome
+
+    def evaluate(self, stimulus: Stimulus, samples: Any, **more: Any) -> Outcome:
+        """Run trials without perturbation or learning; parameters as in :meth:`learn`."""
+        return self._run(0, stimulus, samples, **more)
+
+    def learn_from(
+        self, stimulus: Stimulus, sample: int, judge: Callable[[np.ndarray], Sequence[int]]
+    ) -> Outcome:
+        """Run one learning trial whose error comes from outside.
+
+        Parameters
+        ----------
+        judge
+            Gets the readout's signals, ``(ticks, neurons)``, of the trial's last pass and returns
+            the errors of its passes, raw.
+        """
+        first = self._run(engine.PASSES, stimulus, [sample], record=True)
+        errors = np.asarray(judge(first.signals[0])).reshape(1, -1)
+        outcome = self._run(engine.UPDATE, stimulus, [sample], external=errors)
+        self.trial = (self.trial + 1) & randomness.MASK
+        return outcome
+
+    def _run(
+        self,
+        learn: int,
+        stimulus: Stimulus,
+        samples: Any,
+        *,
+        traced: bool = False,
+        trace_rows: int = 0,
+        record: bool = False,
+        external: Any = None,
+    ) -> Outcome:
+        plan = self.plan
+        real = self.kind == "ideal"
+        count = len(samples)
+        wide = np.float64 if real else object if self.kind == "python" else np.int64
+        self._check(stimulus, samples)
+        readout = plan.reward.readout.size if plan.reward else 0
+        errors = np.zeros((count, 2), wide)
+        known = np.zeros((count, 2), wide)
+        if external is not None:
+            known[:, : np.shape(external)[1]] = external
+            errors[...] = known
+        rewards = np.zeros(count, wide)
+        signals = np.zeros((count if record else 0, plan.ticks, readout), wide)
+        digests = np.zeros((count if traced else 0, plan.digests), np.int64)
+        trace = np.zeros((trace_rows + 1, 4), np.int64)
+        arguments: dict[str, Any] = {
+            "count": count,
+            "first": self.trial,
+            "learn": learn,
+            "seed": self.seed,
+            "ticks": plan.ticks,
+            "zero": 0.0 if real else 0,
+            "samples": np.asarray(samples, np.int64),
+            "external": known,
+            "targets": self._signal(stimulus.targets, self._target_format()),
+            "errors": errors,
+            "rewards": rewards,
+            "record": signals,
+            "digests": digests,
+            "trace": trace,
+        }
+        for p in plan.sources:
+            arguments[f"{p.name}.inputs"] = self._signal(stimulus.inputs[p.name], p.signal)
+        arguments |= self.arrays | self._scratch | self._constants
+        names = [name.replace(".", "__") for name in arguments]
+        source = engine.program(plan, names, traced)
+        if self.kind == "python":
+            engine.load(source).run(*arguments.values())
+        else:
+            engine.compiled(source)(*arguments.values())
+        used = int(trace[0, 0])
+        return Outcome(errors[:, : plan.passes], rewards, signals, digests, trace[1 : used + 1])
+
+    def _target_format(self) -> Format:
+        return self.plan.reward.target if self.plan.reward else Format(False, 1, 0)
+
+    def _signal(self, raw: np.ndarray, fmt: Format) -> np.ndarray:
+        """Return raw signals as the engine wants them."""
+        if self.kind == "ideal":
+            return fmt.to_float(raw)
+        return raw.astype(object if self.kind == "python" else storage(fmt))
+
+    def _check(self, stimulus: Stimulus, samples: Any) -> None:
+        plan = self.plan
+        size = stimulus.size
+        wanted = {p.name: ((size, plan.ticks, p.size), p.signal) for p in plan.sources}
+        choice("Sources of a stimulus", set(stimulus.inputs), (set(wanted),))
+        if plan.reward is not None and plan.reward.objective is not None:
+            ticks = (plan.ticks,) if plan.reward.targets_every_tick else ()
+            wanted["targets"] = ((size, *ticks, plan.reward.readout.size), plan.reward.target)
+        for name, (shape, fmt) in wanted.items():
+            raw = stimulus.targets if name == "targets" else stimulus.inputs[name]
+            if raw.shape != shape:
+                raise ValueError(f"Shape of {name} must be {shape}, not {raw.shape}")
+            if raw.size and (raw.min() < fmt.low or raw.max() > fmt.high):
+                bad = int(raw.min() if raw.min() < fmt.low else raw.max())
+                raise ValueError(f"Signals of {name} must fit {fmt}, not {bad}")
+        if len(samples) and not 0 <= min(samples) <= max(samples) < size:
+            raise ValueError(f"Samples must be 0 to {size - 1}, not {min(samples)}..{max(samples)}")
+
+
+def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
+    """Return a projection's initial weights, raw: popcount Gaussians of its `initial` spread."""
+    q = next(q for q in plan.projections if q.name == projection)
+    distribution = Distribution.GAUSSIAN
+    size = q.pre.size * q.post.size
+    drawn = randomness.variates(seed, Stream.INITIAL_WEIGHT + q.number, 0, int(distribution), size)
+    real = drawn * (q.initial / distribution.variance**0.5)
+    return q.weight.nearest(real).reshape(q.pre.size, q.post.size)
+
+
+def in_parallel(sessions: Sequence[Session], work: Callable[[Session], Any], threads: int) -> list:
+    """Return ``work(session)`` of every session, run by threads: the engine frees the interpreter."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, sessions))

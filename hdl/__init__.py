@@ -1,0 +1,1 @@
+"""The hardware: twins of the golden cells and the plumbing around them."""

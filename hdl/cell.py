@@ -1,0 +1,83 @@
+"""Twins: the hardware of cells.
+
+A twin is a combinational component with the ports that its cell declares::
+
+    state field f    In f, Out f_next
+    input field f    In f
+    output field f   Out f; Out f_next where an input or a state field has that name already
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from amaranth.hdl import Module, Shape, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from goldenspike.golden.cell import Cell, Ports
+from goldenspike.golden.fixed import Format
+
+
+def shape(fmt: Format) -> Shape:
+    """Return the shape of a format's raw integers."""
+    return signed(fmt.width) if fmt.signed else unsigned(fmt.width)
+
+
+class Port(NamedTuple):
+    """A port of a twin.
+
+    It carries `field` of `group`: of the ``"state"``, the ``"inputs"``, the ``"next"`` state or the
+    ``"outputs"``.
+    """
+
+    name: str
+    group: str
+    field: str
+    format: Format
+
+    @property
+    def output(self) -> bool:
+        """Whether the twin drives it."""
+        return self.group in ("next", "outputs")
+
+
+def list_ports(ports: Ports) -> list[Port]:
+    """Return the ports of the twin of a cell with `ports`."""
+    named = list(ports.named())
+    taken = {field for group, field, _ in named if group != "outputs"}
+    found = []
+    for group, field, fmt in named:
+        if group == "outputs":
+            name = f"{field}_next" if field in taken else field
+            found.append(Port(name, group, field, fmt))
+            continue
+        found.append(Port(field, group, field, fmt))
+        if group == "state":
+            found.append(Port(f"{field}_next", "next", field, fmt))
+    return found
+
+
+class Twin(wiring.Component):
+    """Base of all twins.
+
+    Parameters
+    ----------
+    constants
+        The constants of the cell.
+    """
+
+    cell: Cell
+    """The cell that the twin equals."""
+
+    def __init__(self, constants: Any) -> None:
+        self.constants = constants
+        members = {
+            port.name: (Out if port.output else In)(shape(port.format))
+            for port in list_ports(self.cell.ports(constants))
+        }
+        super().__init__(members)
+
+    if TYPE_CHECKING:
+        # The ports: which ones there are is known when a twin is made.
+        def __getattr__(self, name: str) -> Any: ...
+
+        def elaborate(self, platform: Any) -> Module: ...

@@ -1,0 +1,107 @@
+"""Rounding and limiting in hardware; bits are dropped here and nowhere else.
+
+The functions are those of :mod:`goldenspike.golden.fixed`. They build named intermediate signals
+of exact widths in the module they are given, and cost what the formats need: one incrementer to
+round, two reductions and a multiplexer to limit, nothing where nothing can be lost.
+"""
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
+
+from goldenspike.golden import fixed
+from goldenspike.golden.fixed import RANDOM_BITS, Format, Overflow, Rounding
+from goldenspike.hdl.cell import Twin, shape
+
+
+def named(m: Module, value: Any, name: str) -> Signal:
+    """Return a signal of a value's own shape, so that expressions do not copy it."""
+    signal = Signal(Value.cast(value).shape(), name=name)
+    m.d.comb += signal.eq(value)
+    return signal
+
+
+def align(x: Any, shift: int) -> Value:
+    """Return ``x * 2**shift``: the same value with `shift` more fraction bits."""
+    return Value.cast(x).shift_left(shift)
+
+
+def multiply(a: Any, b: Any) -> Value:
+    """Return the exact product; constants come last.
+
+    A power of two is a shift, a factor of one bit an AND, one of two bits (a Rademacher variate) a
+    single adder. Only the rest is a multiplier.
+    """
+    a, b = Value.cast(a), Value.cast(b)
+    if isinstance(b, Const) and b.value.bit_count() <= 1 and b.value >= 0:
+        return align(a, b.value.bit_length() - 1) if b.value else Const(0)
+    if len(a) < len(b):
+        a, b = b, a
+    if len(b) > 2:
+        return a * b
+    last = Mux(b[-1], align(a, len(b) - 1), 0)
+    first = Mux(b[0], a, 0) if len(b) == 2 else Const(0)
+    return first - last if b.shape().signed else last if len(b) == 1 else first + last
+
+
+def round_shift(m: Module, x: Any, shift: int, rounding: int, word: Any) -> Value:
+    """Return ``x / 2**shift`` rounded to an integer; exact where `shift` is not positive."""
+    if shift <= 0:
+        return align(x, -shift)
+    x = Value.cast(x)
+    unrounded = Signal(Shape(max(len(x), shift + 1), x.shape().signed))
+    m.d.comb += unrounded.eq(x)
+    quotient = unrounded.shift_right(shift)
+    rest = unrounded[:shift]
+    if rounding == Rounding.FLOOR:
+        return quotient
+    up = Signal()
+    if rounding == Rounding.HALF_UP:
+        m.d.comb += up.eq(rest[-1])
+    elif rounding == Rounding.HALF_EVEN:
+        m.d.comb += up.eq(rest[-1] & (rest[:-1].any() | quotient[0]))
+    elif rounding == Rounding.TOWARD_ZERO:
+        m.d.comb += up.eq((x < 0) & rest.any())
+    elif shift <= RANDOM_BITS:
+        m.d.comb += up.eq(rest > Value.cast(word)[RANDOM_BITS - shift :])
+    else:
+        m.d.comb += up.eq(rest[shift - RANDOM_BITS :] > word)
+    return named(m, quotient + up, "rounded")
+
+
+def limit(m: Module, x: Any, fmt: Format, overflow: int) -> Signal:
+    """Return `x` brought into the format's range."""
+    x = Value.cast(x)
+    negative = x.shape().signed
+    upper = len(x) - negative
+    limited = Signal(shape(fmt))
+    if overflow == Overflow.WRAP:
+        m.d.comb += limited.eq(x)  # Drops the upper bits: that is what wrapping is.
+        return limited
+    sign = x[-1] if negative else Const(0)
+    beyond = x[min(fmt.width - fmt.signed, upper) : upper]
+    above = ~sign & beyond.any()
+    below = sign & ~beyond.all() if fmt.signed else sign
+    m.d.comb += limited.eq(Mux(above, fmt.high, Mux(below, fmt.low, x)))
+    return limited
+
+
+def requantize(
+    m: Module, x: Any, frac: int, fmt: Format, rounding: int, overflow: int, word: Any
+) -> Signal:
+    """Round `x` of `frac` fraction bits to `fmt` and limit it."""
+    return limit(m, round_shift(m, x, frac - fmt.frac, rounding, word), fmt, overflow)
+
+
+class Requantize(Twin):
+    """Twin of :data:`goldenspike.golden.fixed.REQUANTIZE`."""
+
+    cell = fixed.REQUANTIZE
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        c = self.constants
+        frac = c.source.frac
+        y = requantize(m, self.x, frac, c.target, c.rounding, c.overflow, self.word)
+        m.d.comb += self.y.eq(y)
+        return m

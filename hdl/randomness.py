@@ -1,0 +1,88 @@
+"""Threefry in hardware: a group of four rounds and its injection are one clock.
+
+One :class:`Rounds` serves all five groups: a sequencer counts `number` from 0 to 5, feeds it to one
+:class:`Schedule`, whose words may be registered, and applies :class:`Start` for number 0 and
+:class:`Rounds` for the others to the registered state.
+"""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Value
+
+from goldenspike.golden import randomness
+from goldenspike.golden.randomness import PARITY, ROTATIONS
+from goldenspike.hdl.cell import Twin
+from goldenspike.hdl.fixed import named
+
+
+def rounded(m: Module, x0: Any, x1: Any, odd: Any, place: int) -> tuple[Value, Value]:
+    """Return the state after one round, named after its place among four."""
+    total = named(m, (x0 + x1)[:32], f"x0_{place}")
+    turned = Mux(odd, *(x1.rotate_left(rotations[place]) for rotations in reversed(ROTATIONS)))
+    return total, named(m, turned ^ total, f"x1_{place}")
+
+
+class Schedule(Twin):
+    """Twin of :data:`goldenspike.golden.randomness.SCHEDULE`."""
+
+    cell = randomness.SCHEDULE
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        parity = named(m, self.key0 ^ self.key1 ^ PARITY, "parity")
+        with m.Switch(self.number):
+            with m.Case(0, 3):
+                m.d.comb += self.first.eq(self.key0)
+                m.d.comb += self.second.eq((self.key1 + self.number)[:32])
+            with m.Case(1, 4):
+                m.d.comb += self.first.eq(self.key1)
+                m.d.comb += self.second.eq((parity + self.number)[:32])
+            with m.Default():
+                m.d.comb += self.first.eq(parity)
+                m.d.comb += self.second.eq((self.key0 + self.number)[:32])
+        m.d.comb += self.odd.eq(self.number.matches(0, 2, 4))
+        return m
+
+
+class Start(Twin):
+    """Twin of :data:`goldenspike.golden.randomness.START`."""
+
+    cell = randomness.START
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.x0_next.eq((self.x0 + self.first)[:32])
+        m.d.comb += self.x1_next.eq((self.x1 + self.second)[:32])
+        return m
+
+
+class Rounds(Twin):
+    """Twin of :data:`goldenspike.golden.randomness.ROUNDS`."""
+
+    cell = randomness.ROUNDS
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        x0, x1 = self.x0, self.x1
+        for place in range(4):
+            x0, x1 = rounded(m, x0, x1, self.odd, place)
+        m.d.comb += self.x0_next.eq((x0 + self.first)[:32])
+        m.d.comb += self.x1_next.eq((x1 + self.second)[:32])
+        return m
+
+
+class Variate(Twin):
+    """Twin of :data:`goldenspike.golden.randomness.VARIATE`."""
+
+    cell = randomness.VARIATE
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        if self.constants.bits == 1:
+            m.d.comb += self.variate.eq(Mux(self.word, 1, -1))
+            return m
+        counts = list(self.word)
+        while len(counts) > 1:
+            counts = [a + b for a, b in zip(counts[::2], counts[1::2], strict=True)]
+        m.d.comb += self.variate.eq(counts[0] - 16)
+        return m

@@ -1,0 +1,1 @@
+"""Proof and lockstep: that golden and hdl compute the same integers."""

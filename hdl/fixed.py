@@ -71,7 +71,7 @@ def round_shift(m: Module, x: Any, shift: int, rounding: int, word: Any) -> Valu
 
 def limit(m: Module, x: Any, fmt: Format, overflow: int) -> Signal:
     """Return `x` brought into the format's range."""
-    x = Value.cast(x)
+    x = named(m, x, "wide")
     negative = x.shape().signed
     upper = len(x) - negative
     limited = Signal(shape(fmt))

@@ -9,12 +9,12 @@ stop() {
     exit 2
 }
 
-# Prints the Debian packages of what is missing. cocotb embeds Python, so it needs the shared
-# library, which Debian's python3 does not bring.
+# Prints the Debian packages of what is missing. Verilator needs modules that perl-base lacks; cocotb
+# embeds Python and needs its shared library, which Debian's python3 does not bring.
 missing() {
     command -v g++ >/dev/null || echo g++
     command -v make >/dev/null || echo make
-    perl -MFindBin -MPod::Usage -e1 2>/dev/null || echo perl  # Debian's perl-base is not enough
+    perl -MFindBin -MPod::Usage -e1 2>/dev/null || echo perl
     command -v iverilog >/dev/null || echo iverilog
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     "$python" - <<'END' 2>/dev/null || echo "libpython$version"
@@ -26,6 +26,9 @@ END
 }
 
 system() {
+    case $PWD in *[[:space:]]*)
+        stop "must lie in a folder without spaces in its path (Verilator cannot build in one): $PWD" ;;
+    esac
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
         stop "needs Python 3.11 or newer, and there is no $python: install it (Debian: apt-get install python3 python3-venv)"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

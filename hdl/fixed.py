@@ -5,6 +5,8 @@ of exact widths in the module they are given, and cost what the formats need: on
 round, two reductions and a multiplexer to limit, nothing where nothing can be lost.
 """
 
+from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
@@ -12,6 +14,18 @@ from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
 from goldenspike.golden import fixed
 from goldenspike.golden.fixed import RANDOM_BITS, Format, Overflow, Rounding
 from goldenspike.hdl.cell import Twin, shape
+
+PAIRS = (
+    *("fxp-s16/8 fxp-s8/4", "fxp-s16/8 fxp-u8/4", "fxp-u16/8 fxp-s8/4", "fxp-u16/8 fxp-u8/4"),
+    *("fxp-s8/4 fxp-s12/4", "fxp-s8/4 fxp-u8/4", "fxp-u8/4 fxp-s8/4", "fxp-u8/4 fxp-u4/4"),
+    *("fxp-s8/2 fxp-s8/5", "fxp-s8/2 fxp-u6/5", "fxp-u8/2 fxp-s9/5", "fxp-u8/2 fxp-u12/5"),
+    *("fxp-s8/12 fxp-s8/0", "fxp-u8/12 fxp-u8/0", "fxp-s8/8 fxp-s4/0", "fxp-u8/8 fxp-s1/0"),
+    *("fxp-s8/7 fxp-s1/0", "fxp-s8/1 fxp-s8/0", "fxp-s16/-3 fxp-s8/-5", "fxp-u8/30 fxp-u4/2"),
+    *("fxp-s1/0 fxp-u1/0", "fxp-u1/0 fxp-s1/0", "fxp-s2/1 fxp-s2/0", "fxp-u1/1 fxp-u1/0"),
+    *("fxp-s40/36 fxp-s16/14", "fxp-u40/36 fxp-u16/14", "fxp-s40/30 fxp-s16/14"),
+    *("fxp-s62/40 fxp-s24/10", "fxp-s62/31 fxp-u62/30", "fxp-u62/62 fxp-u16/0"),
+)
+"""Source and target of the cases: every sign, and shifts to the left, of 0, and to beyond."""
 
 
 def named(m: Module, value: Any, name: str) -> Signal:
@@ -35,10 +49,10 @@ def multiply(a: Any, b: Any) -> Value:
     a, b = Value.cast(a), Value.cast(b)
     if isinstance(b, Const) and b.value.bit_count() <= 1 and b.value >= 0:
         return align(a, b.value.bit_length() - 1) if b.value else Const(0)
+    if min(len(a), len(b)) > 2:
+        return a * b
     if len(a) < len(b):
         a, b = b, a
-    if len(b) > 2:
-        return a * b
     last = Mux(b[-1], align(a, len(b) - 1), 0)
     first = Mux(b[0], a, 0) if len(b) == 2 else Const(0)
     return first - last if b.shape().signed else last if len(b) == 1 else first + last
@@ -97,6 +111,12 @@ class Requantize(Twin):
     """Twin of :data:`goldenspike.golden.fixed.REQUANTIZE`."""
 
     cell = fixed.REQUANTIZE
+
+    @staticmethod
+    def cases() -> Iterable[fixed.Constants]:
+        formats = [tuple(map(Format.parse, pair.split())) for pair in PAIRS]
+        for (source, target), rounding, overflow in product(formats, Rounding, Overflow):
+            yield fixed.Constants(source, target, int(rounding), int(overflow))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

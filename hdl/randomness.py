@@ -5,11 +5,13 @@ One :class:`Rounds` serves all five groups: a sequencer counts `number` from 0 t
 :class:`Rounds` for the others to the registered state.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 
 from goldenspike.golden import randomness
+from goldenspike.golden.cell import Nothing
 from goldenspike.golden.randomness import PARITY, ROTATIONS
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import named
@@ -27,19 +29,22 @@ class Schedule(Twin):
 
     cell = randomness.SCHEDULE
 
+    @staticmethod
+    def cases() -> Iterable[Nothing]:
+        return (Nothing(),)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         parity = named(m, self.key0 ^ self.key1 ^ PARITY, "parity")
+        word = Signal(32)
         with m.Switch(self.number):
             with m.Case(0, 3):
-                m.d.comb += self.first.eq(self.key0)
-                m.d.comb += self.second.eq((self.key1 + self.number)[:32])
+                m.d.comb += [self.first.eq(self.key0), word.eq(self.key1)]
             with m.Case(1, 4):
-                m.d.comb += self.first.eq(self.key1)
-                m.d.comb += self.second.eq((parity + self.number)[:32])
+                m.d.comb += [self.first.eq(self.key1), word.eq(parity)]
             with m.Default():
-                m.d.comb += self.first.eq(parity)
-                m.d.comb += self.second.eq((self.key0 + self.number)[:32])
+                m.d.comb += [self.first.eq(parity), word.eq(self.key0)]
+        m.d.comb += self.second.eq((word + self.number)[:32])
         m.d.comb += self.odd.eq(self.number.matches(0, 2, 4))
         return m
 
@@ -48,6 +53,10 @@ class Start(Twin):
     """Twin of :data:`goldenspike.golden.randomness.START`."""
 
     cell = randomness.START
+
+    @staticmethod
+    def cases() -> Iterable[Nothing]:
+        return (Nothing(),)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -60,6 +69,10 @@ class Rounds(Twin):
     """Twin of :data:`goldenspike.golden.randomness.ROUNDS`."""
 
     cell = randomness.ROUNDS
+
+    @staticmethod
+    def cases() -> Iterable[Nothing]:
+        return (Nothing(),)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -75,6 +88,10 @@ class Variate(Twin):
     """Twin of :data:`goldenspike.golden.randomness.VARIATE`."""
 
     cell = randomness.VARIATE
+
+    @staticmethod
+    def cases() -> Iterable[randomness.VariateConstants]:
+        return [randomness.VariateConstants(int(kind)) for kind in randomness.Distribution]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

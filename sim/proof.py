@@ -8,24 +8,25 @@ sides, on integers and in Amaranth's simulator, before it is believed.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import z3
-from amaranth.hdl import Shape
-from amaranth.lib.wiring import Component, Flow
-from amaranth.sim import Simulator
+from amaranth.lib.wiring import In, Out
 
 from goldenspike.hdl.catalog import TWINS
 from goldenspike.hdl.cell import Port, list_ports, shape
 from goldenspike.sim import yosys
+from goldenspike.sim.query import read_terms, search
+from goldenspike.sim.sides import cell_results, twin_results
 from goldenspike.sim.symbolic import Symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from amaranth.lib.wiring import Component
 
     from goldenspike.golden.cell import Cell
-    from goldenspike.golden.fixed import Format
 
 Status = Literal["proved", "counterexample", "unknown"]
 TIMEOUT_S = 60.0
@@ -95,36 +96,6 @@ class Proof:
         return "\n".join(lines)
 
 
-def cell_results(cell: Cell, constants: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Run a cell on the values of its ports, by port; they may be integers or symbols."""
-    ports = cell.ports(constants)
-    state = type(ports.state)(*(values[field] for field in getattr(ports.state, "_fields", ())))
-    inputs = type(ports.inputs)(*(values[field] for field in getattr(ports.inputs, "_fields", ())))
-    parts = dict(zip(("next", "outputs"), cell.step(constants, state, inputs), strict=True))
-    return {
-        port.name: getattr(parts[port.group], port.field)
-        for port in list_ports(ports)
-        if port.output
-    }
-
-
-def twin_results(twin: Component, stimuli: Sequence[dict[str, int]]) -> list[dict[str, int]]:
-    """Run a twin in Amaranth's simulator on the values of its ports, by port."""
-    outputs = [name for name, member in twin.signature.members.items() if member.flow is Flow.Out]
-    results = []
-
-    async def bench(ctx: Any) -> None:
-        for values in stimuli:
-            for name, value in values.items():
-                ctx.set(getattr(twin, name), value)
-            results.append({name: int(ctx.get(getattr(twin, name))) for name in outputs})
-
-    simulator = Simulator(twin)
-    simulator.add_testbench(bench)
-    simulator.run()
-    return results
-
-
 def check_ports(cell: Cell, constants: Any, twin: Component) -> list[Port]:
     """Return the ports of a cell, having compared them with those of its twin.
 
@@ -134,10 +105,8 @@ def check_ports(cell: Cell, constants: Any, twin: Component) -> list[Port]:
         If a port is missing, is one too many, or has another shape or direction.
     """
     ports = list_ports(cell.ports(constants))
-    declared = {p.name: (Flow.Out if p.output else Flow.In, shape(p.format)) for p in ports}
-    built = {
-        name: (member.flow, Shape.cast(member.shape)) for name, member in twin.signature.members.items()
-    }
+    declared = {p.name: (Out if p.output else In)(shape(p.format)) for p in ports}
+    built = dict(twin.signature.members.items())
     for name in {**declared, **built}:
         want, have = declared.get(name), built.get(name)
         if want != have:
@@ -145,42 +114,94 @@ def check_ports(cell: Cell, constants: Any, twin: Component) -> list[Port]:
     return ports
 
 
-def _as_bits(term: Any) -> Any:
-    """Return a term as bits: ports of one bit are Bool in Yosys' description."""
-    return z3.If(term, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1)) if z3.is_bool(term) else term
+def _decide(
+    cell: Cell, constants: Any, twin: Component, text: str, module: str, timeout_s: float
+) -> dict[str, Any]:
+    """Return status, reason, widest and counterexample of a proof."""
+    ports = check_ports(cell, constants, twin)
+    terms = read_terms(text, module, ports)
+    meter = [0]
+    symbols = {p.name: Symbol(terms[p.name], p.format.signed, meter) for p in ports if not p.output}
+    results = cell_results(cell, constants, symbols)
+    golden, built = [], []
+    for port in ports:
+        if port.output:
+            a = Symbol.of(results[port.name], meter)
+            b = Symbol(terms[port.name], port.format.signed, [0])
+            width, _ = a.common(b)
+            golden.append(a.extended(width))
+            built.append(b.extended(width))
+    result, solver = search(golden, built, timeout_s)
+    found = {"reason": str(result), "widest": meter[0]}
+    if result == z3.unsat:
+        return {"status": "proved", **found}
+    if result == z3.unknown:
+        return {"status": "unknown", **found, "reason": solver.reason_unknown()}
+    model = solver.model()
+    inputs = {}
+    for name, symbol in symbols.items():
+        bits = model.eval(symbol.bits, model_completion=True)
+        inputs[name] = bits.as_signed_long() if symbol.signed else bits.as_long()
+    both = Counterexample(
+        inputs, cell_results(cell, constants, inputs), twin_results(twin, [inputs])[0]
+    )
+    return {"status": "counterexample", **found, "counterexample": both}
 
 
-def _is_free(bit: Any) -> bool:
-    """Return whether a simplified bit is one bit of an uninterpreted constant."""
-    while bit.decl().kind() in (z3.Z3_OP_EXTRACT, z3.Z3_OP_ITE, z3.Z3_OP_EQ):
-        bit = bit.arg(0)
-    return bit.decl().kind() == z3.Z3_OP_UNINTERPRETED
+def prove_all(
+    cases: Iterable[tuple[str, Cell, Any]],
+    twins: Mapping[str, type[Component]] = TWINS,
+    timeout_s: float = TIMEOUT_S,
+) -> Iterator[Proof]:
+    """Prove many twins, after one run of Yosys for all of them.
 
+    Parameters
+    ----------
+    cases
+        ``(where, cell, constants)``; equal ones are proved once.
+    twins
+        The twins' classes by the names of their cells.
+    timeout_s
+        Time limit of one query to z3; what exceeds it is ``"unknown"``.
 
-def _terms(text: str, module: str, ports: list[Port]) -> dict[str, Any]:
-    """Return what the twin's ports carry, as terms of the same free bits.
-
-    Raises
+    Yields
     ------
-    RuntimeError
-        If those of the inputs could not take every value, each on its own.
+    Proof
+        One for each case, in their order.
     """
-    queries = []
-    for k, port in enumerate(ports):
-        sort = "Bool" if port.format.width == 1 else f"(_ BitVec {port.format.width})"
-        queries.append(f"(declare-const p{k} {sort})(assert (= p{k} (|{module}_n {port.name}| s)))")
-    queries.append(f"(declare-const s |{module}_s|)")
-    formulas = z3.parse_smt2_string("\n".join((text, *reversed(queries))))
-    terms = {
-        port.name: _as_bits(formula.arg(1))
-        for port, formula in zip(reversed(ports), formulas, strict=True)
-    }
-    bits = [
-        z3.simplify(z3.Extract(k, k, terms[port.name]))
-        for port in ports
-        if not port.output
-        for k in range(port.format.width)
+    cases = list(cases)
+    numbers: dict[tuple[str, Any], int] = {}
+    for _, cell, constants in cases:
+        numbers.setdefault((cell.name, constants), len(numbers))
+    components = {f"twin{k}": twins[name](constants) for (name, constants), k in numbers.items()}
+    texts = yosys.smt2(components)
+    proofs: dict[int, Proof] = {}
+    for where, cell, constants in cases:
+        number = numbers[cell.name, constants]
+        if number not in proofs:
+            module = f"twin{number}"
+            begin = time.perf_counter()
+            found = _decide(cell, constants, components[module], texts[module], module, timeout_s)
+            seconds = time.perf_counter() - begin
+            proofs[number] = Proof(where, cell, constants, seconds=seconds, **found)
+        yield replace(proofs[number], where=where)
+
+
+def prove(
+    cell: Cell,
+    constants: Any,
+    twin: type[Component] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Proof:
+    """Prove one twin: that of the catalog, or of another class given."""
+    twins = TWINS if twin is None else {cell.name: twin}
+    return next(prove_all([(cell.name, cell, constants)], twins, timeout_s))
+
+
+def catalog_cases() -> list[tuple[str, Cell, Any]]:
+    """Return ``(where, cell, constants)`` of all cases of all twins in the catalog."""
+    return [
+        (f"{name} #{k}", kind.cell, constants)
+        for name, kind in TWINS.items()
+        for k, constants in enumerate(kind.cases())
     ]
-    if not all(map(_is_free, bits)) or len({bit.get_id() for bit in bits}) < len(bits):
-        raise RuntimeError(f"Inputs of {module} must be free in its SMT-LIB description")
-    return terms

@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -28,45 +28,25 @@ from goldenspike.sim.exchange import PARAMETERS, PLUSARG, REPORT
 from goldenspike.sim.toolchain import (
     LOG,
     SIMULATORS,
+    WAVES_SWITCH,
     MissingToolError,
     Simulator,
     environment,
     execute,
     identity,
     log_tail,
+    prepare,
     version,
 )
 
-__all__ = [
-    "SIMULATORS",
-    "Build",
-    "MissingToolError",
-    "SimulationError",
-    "Simulator",
-    "Source",
-    "build",
-    "run",
-    "version",
-]
+__all__ = ["SIMULATORS", "Build", "MissingToolError", "SimulationError", "build", "run", "version"]
 
 Source = tuple[str, str] | Path
 
 RESULTS = "results.xml"
+OBJECT = "object"  # the folder of a build that the simulator fills
 TIMESCALE = ("1ns", "1ps")
-# Amaranth's Verilog is full of what Verilator's lint objects to. Other warnings remain errors.
-VERILATOR_ARGUMENTS = ("--timing", "-CFLAGS", "-std=c++20", "-Wno-lint")
-# The runner says -g2012, by which Icarus gives registers their initial values before anything
-# runs. Yosys' Verilog relies on seeing that as a change: without it, an `always @*` whose inputs
-# keep their first values never runs, and its outputs stay x. Files ending in .sv are not affected.
-ICARUS_ARGUMENTS = ("-g2005",)
-DUMP = """module dump;
-    string path;
-    initial if ($value$plusargs("waves=%s", path)) begin
-        $dumpfile(path);
-        $dumpvars(0, {0});
-    end
-endmodule
-"""
+WAVES_FILE = "dump.vcd"  # the default of both simulators
 
 
 class SimulationError(RuntimeError):
@@ -139,26 +119,15 @@ def build(
     """
     tools = identity(simulator)
     cache = (cache or cache_root() / "sim").resolve()
-    files = {f"source/{name}": text for name, text in _texts(sources).items()}
-    if simulator == "verilator":
-        extra = list(VERILATOR_ARGUMENTS)
-        modules = [top, *visible]
-        if "*" not in modules:
-            extra.append("--no-public-flat-rw")  # the runner asks for it
-            lines = [f'public_flat_rw -module "{module}" -var "*"' for module in modules]
-            files["source/visible.vlt"] = "\n".join(["`verilator_config", *lines, ""])
-    else:
-        extra = list(ICARUS_ARGUMENTS)
-        if waves:
-            extra += ["-s", "dump"]
-            files["source/dump.sv"] = DUMP.format(top)
+    texts, options = prepare(simulator, _texts(sources), [top, *visible], waves)
+    files = {f"source/{name}": text for name, text in texts.items()}
     arguments = {
         "sources": list(files),
         "includes": ["include"],
         "defines": dict(defines or {}),
         "hdl_toplevel": top,
-        "build_args": extra,
-        "build_dir": "object",
+        "build_args": options,
+        "build_dir": OBJECT,
         "timescale": TIMESCALE,
         "waves": waves and simulator == "verilator",
     }
@@ -173,26 +142,20 @@ def build(
             return kept
         start = time.monotonic()
         for left_by_a_killed_process in partial.glob(f"{key}-*"):
-            shutil.rmtree(left_by_a_killed_process)
+            shutil.rmtree(left_by_a_killed_process, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=partial, prefix=f"{key}-"))
         try:
             for name, text in files.items():
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_text(text)
-            variables = environment(simulator, cache / "objects" / _hash(tools))
-            status = execute([simulator, "build", arguments], folder, variables, timeout_s)
-            if status is None:
-                raise SimulationError(f"Build of {top} for {simulator} must end in {timeout_s:g} s")
-            if status:
-                raise SimulationError(f"Build of {top} for {simulator} failed:\n{log_tail(folder)}")
-            for path in (folder / "object").iterdir():
-                if path.name not in (top, "sim.vvp"):
-                    path.unlink()
+            objects = cache / "objects" / _hash(tools)
+            variables = environment(objects if simulator == "verilator" else None)
+            _compile(simulator, folder, arguments, variables, timeout_s)
             kept.folder.parent.mkdir(exist_ok=True)
             folder.rename(kept.folder)  # the last step: a build that is there is complete
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    return Build(simulator, top, waves, kept.folder, time.monotonic() - start)
+    return replace(kept, seconds=time.monotonic() - start)
 
 
 def run(
@@ -256,21 +219,19 @@ def run(
         "test_filter": rf"(^|\.){re.escape(testcase)}$" if testcase else None,
         "hdl_toplevel": build.top,
         "hdl_toplevel_lang": "verilog",
-        "build_dir": str(build.folder / "object"),
+        "build_dir": str(build.folder / OBJECT),
         "test_dir": str(folder),
         "results_xml": str(folder / RESULTS),
         "seed": seed,
         "plusargs": [*plusargs, f"+{PLUSARG}={folder}"],
     }
-    variables = environment(build.simulator, folder) | dict(env or {})
+    variables = environment() | dict(env or {})
     if waves is not None:
-        waves.parent.mkdir(parents=True, exist_ok=True)
-        if build.simulator == "verilator":
-            arguments |= {"waves": True, "test_args": ["--trace-file", str(waves.resolve())]}
-        else:
-            arguments["plusargs"].append(f"+waves={waves.resolve()}")
-            variables["SIM_CMD_SUFFIX"] = "-vcd"  # comes after the runner's own -none
+        variables["SIM_CMD_SUFFIX"] = WAVES_SWITCH[build.simulator]
     status = execute([build.simulator, "test", arguments], folder, variables, timeout_s)
+    if waves is not None and (folder / WAVES_FILE).exists():
+        waves.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder / WAVES_FILE, waves)
     if status is None:
         problem = f"must end in {timeout_s:g} s, but did not and was killed"
     else:
@@ -283,6 +244,24 @@ def run(
     if work_dir is None:
         shutil.rmtree(folder)
     return report
+
+
+def _compile(
+    simulator: Simulator,
+    folder: Path,
+    arguments: Mapping[str, Any],
+    variables: Mapping[str, str],
+    timeout_s: float,
+) -> None:
+    status = execute([simulator, "build", arguments], folder, variables, timeout_s)
+    top = arguments["hdl_toplevel"]
+    if status is None:
+        raise SimulationError(f"Build of {top} for {simulator} must end in {timeout_s:g} s")
+    if status:
+        raise SimulationError(f"Build of {top} for {simulator} failed:\n{log_tail(folder)}")
+    for path in (folder / OBJECT).iterdir():
+        if path.name not in (top, "sim.vvp"):  # all that a run needs
+            path.unlink()
 
 
 def _problem(folder: Path, status: int) -> str:

@@ -26,11 +26,22 @@ SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
 OLDEST_VERILATOR = (5, 36)  # for cocotb 2.1
 LOG = "log.txt"
 
-# -O1 code is within 10 % of -O2's speed, and a large core compiles in 4/5 of the time. The last
-# two are right for GCC: the Python package was configured on a machine unlike this one.
-MAKE_VARIABLES = ("OPT_FAST=-O1", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include", "CXX=c++")
+# Amaranth's Verilog is full of what Verilator's lint objects to. Other warnings remain errors.
+VERILATOR_OPTIONS = ("--timing", "-CFLAGS", "-std=c++20", "-Wno-lint")
+# A large core at -O1 is within 10 % of -O2's speed and compiles in 4/5 of the time; the shared
+# runtime at -O2, not -Os, makes a small one 1.4 times faster. GCC needs -include for a large core;
+# the Python package was configured without it.
+MAKE_VARIABLES = ("OPT_FAST=-O1", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
+# By SystemVerilog's rules, which the runner asks for, registers have their first values before
+# anything runs. An `always @*` whose inputs keep these never runs and leaves its outputs x (Yosys
+# gives each block a trigger, which works only by Verilog's rules). `always_comb` runs at the start.
+ICARUS_SUBSTITUTE = (re.compile(r"\balways @\*"), "always_comb")
+ICARUS_DUMP = "module dump; initial $dumpvars(0, {}); endmodule\n"
+WAVES_SWITCH = {"verilator": "--trace", "icarus": "-vcd"}  # of a run; the last one counts
 # Of the caller's environment, these would change what the runner or make does.
-FOREIGN = ("GUI", "MAKEFLAGS", "PYTEST_CURRENT_TEST", "SIM_CMD_PREFIX", "SIM_CMD_SUFFIX", "WAVES")
+FOREIGN = re.compile(
+    "COCOTB_|GPI_|PYGPI_|SIM_CMD_|(GUI|MAKEFLAGS|PYTEST_CURRENT_TEST|RANDOM_SEED|WAVES)$"
+)
 
 CHILD = """
 import json, sys
@@ -70,19 +81,51 @@ def identity(simulator: Simulator) -> list[str]:
     return [*found, _first_line("c++", "--version")] if simulator == "verilator" else found
 
 
-def environment(simulator: Simulator, objects: Path) -> dict[str, str]:
-    """Return the environment variables of a child.
+def prepare(
+    simulator: Simulator, texts: Mapping[str, str], visible: Sequence[str], waves: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Return what a simulator is told when it builds.
 
     Parameters
     ----------
     simulator
-        Which simulator the child will run.
-    objects
-        Folder for the objects that all builds share.
+        Which simulator.
+    texts
+        Sources by name.
+    visible
+        Modules whose signals a bench uses, the top first; ``"*"`` for all.
+    waves
+        Whether waveforms can be recorded.
+
+    Returns
+    -------
+    dict, list of str
+        Sources by name as this simulator needs them, and command line options.
     """
-    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    if simulator == "icarus":
+        pattern, substitute = ICARUS_SUBSTITUTE
+        sources = {name: pattern.sub(substitute, text) for name, text in texts.items()}
+        if not waves:
+            return sources, []
+        return {**sources, "dump.v": ICARUS_DUMP.format(visible[0])}, ["-s", "dump"]
+    if "*" in visible:
+        return dict(texts), list(VERILATOR_OPTIONS)
+    lines = [f'public_flat_rw -module "{module}" -var "*"' for module in visible]
+    control = "\n".join(["`verilator_config", *lines, ""])
+    return {**texts, "visible.vlt": control}, [*VERILATOR_OPTIONS, "--no-public-flat-rw"]
+
+
+def environment(objects: Path | None = None) -> dict[str, str]:
+    """Return the environment variables of a child.
+
+    Parameters
+    ----------
+    objects
+        If the child builds with Verilator, the folder for the objects that all builds share.
+    """
+    variables = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-    if simulator == "verilator":
+    if objects is not None:
         python = Path(sys.executable)
         root = _verilator()[0]
         path = [root / "bin", python.parent, variables["PATH"]]

@@ -1,10 +1,11 @@
 """Reward against an unperturbed run: hardware."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from amaranth.hdl import Module
 
-from goldenspike.golden.fixed import Overflow, Rounding
+from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.modulators import paired
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import named, requantize
@@ -14,6 +15,15 @@ class Paired(Twin):
     """Twin of :data:`goldenspike.golden.modulators.paired.STEP`."""
 
     cell = paired.STEP
+
+    @staticmethod
+    def cases() -> Iterable[paired.Constants]:
+        for pair in (
+            *("fxp-u30/16 fxp-s20/12", "fxp-u56/20 fxp-s20/12", "fxp-s56/32 fxp-s24/12"),
+            *("fxp-u1/0 fxp-s1/0", "fxp-s1/0 fxp-s2/1", "fxp-s2/0 fxp-u1/-1"),
+            *("fxp-u16/4 fxp-s30/12", "fxp-s30/16 fxp-s16/-8", "fxp-u8/4 fxp-s16/4"),
+        ):
+            yield paired.Constants(*map(Format.parse, pair.split()))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -1,9 +1,13 @@
 """Leaky readout: hardware."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from amaranth.hdl import Module
 
+from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.neurons import leaky_readout
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import align, multiply, named, requantize
@@ -13,6 +17,20 @@ class LeakyReadout(Twin):
     """Twin of :data:`goldenspike.golden.neurons.leaky_readout.STEP`."""
 
     cell = leaky_readout.STEP
+
+    @staticmethod
+    def cases() -> Iterable[leaky_readout.Constants]:
+        f = Format.parse
+        usual = leaky_readout.Params(f("fxp-s16/10"), 0.9, bias=-0.5)
+        current = f("fxp-s22/14")
+        for rounding, overflow in product(Rounding, Overflow):
+            yield replace(usual, rounding=rounding, overflow=overflow).constants(current)
+        for decay, drive, bias in product((0.0, 0.9, 1.0), ("one", "complement"), (0.0, 1.5)):
+            yield replace(usual, decay=decay, drive=drive, bias=bias).constants(current)
+        coarse = Format(False, 1, 0)
+        yield leaky_readout.Params(f("fxp-s1/0"), 1.0, bias=-1.0, factor=coarse).constants(coarse)
+        yield leaky_readout.Params(f("fxp-u2/1"), factor=coarse).constants(f("fxp-s2/-1"))
+        yield leaky_readout.Params(f("fxp-s24/18"), 0.95, bias=0.25).constants(f("fxp-s40/28"))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

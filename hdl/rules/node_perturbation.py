@@ -1,10 +1,11 @@
 """Node perturbation: hardware."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from amaranth.hdl import Module
 
-from goldenspike.golden.fixed import Overflow, Rounding
+from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.rules import node_perturbation
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import align, multiply, named, requantize
@@ -14,6 +15,17 @@ class Eligibility(Twin):
     """Twin of :data:`goldenspike.golden.rules.node_perturbation.STEP`."""
 
     cell = node_perturbation.STEP
+
+    @staticmethod
+    def cases() -> Iterable[node_perturbation.Constants]:
+        for formats in (
+            *("fxp-s7/0 fxp-s2/0 fxp-u1/0", "fxp-s7/0 fxp-s6/0 fxp-u1/0"),
+            *("fxp-s16/8 fxp-s6/0 fxp-s16/10", "fxp-s24/16 fxp-s6/0 fxp-s16/10"),
+            *("fxp-s16/8 fxp-s2/0 fxp-u8/4", "fxp-s16/0 fxp-s2/0 fxp-s16/10"),
+            *("fxp-s1/0 fxp-s2/0 fxp-u1/0", "fxp-s2/1 fxp-s6/0 fxp-s1/0"),
+            *("fxp-u4/0 fxp-s2/0 fxp-s2/1", "fxp-s30/10 fxp-s6/0 fxp-u16/10"),
+        ):
+            yield node_perturbation.Constants(*map(Format.parse, formats.split()))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -1,19 +1,36 @@
 """What the rules share: hardware."""
 
+from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 from amaranth.hdl import Module
 
-from goldenspike.golden.fixed import Overflow, Rounding
+from goldenspike.golden.fixed import Format, Overflow, Rounding
+from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules import three_factor
+from goldenspike.golden.rules.three_factor import update_constants
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import align, multiply, named, requantize
+
+f = Format.parse
+VARIATES = tuple(kind.variate for kind in Distribution)
 
 
 class Perturb(Twin):
     """Twin of :data:`goldenspike.golden.rules.three_factor.PERTURB`."""
 
     cell = three_factor.PERTURB
+
+    @staticmethod
+    def cases() -> Iterable[three_factor.PerturbConstants]:
+        for value, variate, amplitude in (
+            *((f("fxp-s22/14"), v, a) for v, a in product(VARIATES, (1, 1024, 1638, 32767))),
+            *((f("fxp-u16/8"), v, 200) for v in VARIATES),
+            *((f("fxp-s1/0"), v, 1) for v in VARIATES),
+            *((f("fxp-s40/30"), v, 123457) for v in VARIATES),
+        ):
+            yield three_factor.PerturbConstants(value, variate, amplitude)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -28,6 +45,15 @@ class Scale(Twin):
 
     cell = three_factor.SCALE
 
+    @staticmethod
+    def cases() -> Iterable[three_factor.FactorConstants]:
+        for rate in (1e-6, 0.5, 0.512, 3.7, 1000.0):
+            for reward, factor in (
+                *(("fxp-s20/12", "fxp-s18/20"), ("fxp-s24/12", "fxp-s24/10")),
+                *(("fxp-s1/0", "fxp-s1/0"), ("fxp-s2/0", "fxp-s2/1"), ("fxp-u8/4", "fxp-s8/24")),
+            ):
+                yield three_factor.factor_constants(rate, f(reward), f(factor))
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         c = self.constants
@@ -41,6 +67,18 @@ class Update(Twin):
     """Twin of :data:`goldenspike.golden.rules.three_factor.UPDATE`."""
 
     cell = three_factor.UPDATE
+
+    @staticmethod
+    def cases() -> Iterable[three_factor.UpdateConstants]:
+        weight, factor = f("fxp-s16/14"), f("fxp-s18/20")
+        for rounding, overflow in product(Rounding, Overflow):
+            for eligibility in (*VARIATES, f("fxp-s7/0"), f("fxp-s16/10")):
+                yield update_constants(weight, factor, eligibility, rounding, overflow)
+            for corner in ("fxp-s1/0", "fxp-s2/1", "fxp-u4/4"):
+                yield update_constants(f(corner), f("fxp-s3/1"), f("fxp-s1/0"), rounding, overflow)
+                yield update_constants(f(corner), f("fxp-s2/4"), f("fxp-s3/0"), rounding, overflow)
+            weight24 = f("fxp-s24/20"), f("fxp-s24/16"), f("fxp-s16/0")
+            yield update_constants(*weight24, rounding, overflow)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

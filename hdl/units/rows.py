@@ -10,7 +10,8 @@ from amaranth.lib.wiring import In, Out
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.cell import shape
 
-WORD_BITS = 32
+WORD_BITS_LOG2 = 5
+WORD_BITS = 1 << WORD_BITS_LOG2
 """Spikes of a word."""
 
 
@@ -98,7 +99,7 @@ class RowSource(wiring.Component):
         sending = Signal()
         m.d.comb += [
             self.o.valid.eq(arrived & left.any()),
-            self.o.payload.row.eq(Cat(lowest, (place - 1)[: 16 - 5])),
+            self.o.payload.row.eq(Cat(lowest, (place - 1)[: 16 - WORD_BITS_LOG2])),
             self.o.payload.signal.eq(1),
             sending.eq(self.o.valid & self.o.ready),
             taken.eq(arrived & (~left.any() | (sending & ~after.any()))),

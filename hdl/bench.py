@@ -1,0 +1,98 @@
+"""The Verilog around a core in simulation: clock, reset, streams from and to files, traces.
+
+The clock lives here, so that the simulator calls Python once a tick and not twice a cycle. Words
+of the file ``+stimulus=`` go to the core, words from it to ``+answers=``; both streams stall at
+random unless ``+unstalled``. With ``+trace=`` the architectural writes of tick number ``+moment=``
+are written as ``variable index value``.
+"""
+
+from __future__ import annotations
+
+from goldenspike.hdl.core import Core
+
+TOP = "clocked"
+PATH_BYTES = 1024
+
+TEMPLATE = """`timescale 1ns/1ps
+module {top};
+    reg clk = 0, rst = 1;
+    reg [31:0] i_payload = 0, answers = 0, expected = 0, moment = 0, wanted = 0, cycles = 0;
+    reg i_valid = 0, o_ready = 0, finished = 0, stalling = 1, tracing = 0, go = 0;
+    reg [31:0] random = 32'h2545F491, next, word;
+    wire i_ready, o_valid, tick, busy, fault;
+    wire [31:0] o_payload, digest;
+    wire done = finished && !i_valid && !busy && answers == expected;
+    reg [8*{bytes}-1:0] path;
+    integer stimulus, answer, trace, code;
+{wires}
+    core dut (
+        .clk(clk), .rst(rst), .i__payload(i_payload), .i__valid(i_valid), .i__ready(i_ready),
+        .o__payload(o_payload), .o__valid(o_valid), .o__ready(o_ready),
+        .tick(tick), .digest(digest), .busy(busy), .fault(fault){ports}
+    );
+    initial begin
+        code = $value$plusargs("stimulus=%s", path);
+        stimulus = $fopen(path, "r");
+        code = $value$plusargs("answers=%s", path);
+        answer = $fopen(path, "w");
+        code = $value$plusargs("expected=%d", expected);
+        if ($test$plusargs("unstalled")) stalling = 0;
+        if ($value$plusargs("moment=%d", wanted)) begin
+            tracing = 1;
+            code = $value$plusargs("trace=%s", path);
+            trace = $fopen(path, "w");
+        end
+        #100 rst = 0;
+    end
+    always #5 clk = !clk;
+    always @(posedge clk) if (!rst && go) begin
+        cycles <= cycles + 1;
+        next = random ^ (random << 13);
+        next = next ^ (next >> 17);
+        next = next ^ (next << 5);
+        random <= next;
+        if (!i_valid || i_ready) begin
+            i_valid <= 0;
+            if (!stalling || next[3:0] != 0) begin
+                code = $fscanf(stimulus, "%h\\n", word);
+                i_payload <= word;
+                i_valid <= code == 1;
+                if (code != 1) finished <= 1;
+            end
+        end
+        o_ready <= !stalling || next[5:4] != 0;
+        if (o_valid && o_ready) begin
+            $fwrite(answer, "%h\\n", o_payload);
+            answers <= answers + 1;
+            $fflush(answer);
+        end
+        if (tick) moment <= moment + 1;
+        if (tracing && moment == wanted) begin
+{writes}
+            if (tick) $fflush(trace);
+        end
+    end
+endmodule
+"""
+
+
+def bench(core: Core) -> str:
+    """Return the Verilog of the bench around a core made with ``trace=True``."""
+    wires, ports, writes = [], [], []
+    for k, tap in enumerate(core.taps):
+        wires.append(f"    wire valid_{k}; wire [31:0] index_{k}; wire signed [63:0] value_{k};")
+        ports.append(
+            f",\n        .trace_{k}_valid(valid_{k}), .trace_{k}_index(index_{k}),"
+            f" .trace_{k}_value(value_{k})"
+        )
+        writes.append(
+            f'            if (valid_{k}) $fwrite(trace, "{tap.variable.number} %0d %0d\\n", '
+            f"index_{k}, value_{k});"
+        )
+    return TEMPLATE.format(
+        top=TOP,
+        bytes=PATH_BYTES,
+        wires="\n".join(wires),
+        ports="".join(ports),
+        writes="\n".join(writes),
+    )

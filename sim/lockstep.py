@@ -1,0 +1,298 @@
+"""Lockstep: golden model and core run the same trials, and one digest a tick is compared.
+
+On a mismatch both run again with a trace of that tick, and the first write that differs is named.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from goldenspike.golden import engine
+from goldenspike.golden.plan import Plan
+from goldenspike.golden.trial import Outcome, Session, Stimulus
+from goldenspike.hdl import bench, host, verilog
+from goldenspike.hdl.core import Core
+from goldenspike.sim import simulators
+
+BENCH = "goldenspike.sim.benches.lockstep_bench"
+LEARN = engine.PASSES | engine.UPDATE
+TRACE_ROWS = 1 << 22
+SLOWEST = 20_000_000
+"""Cycles after which a silent core is taken to hang."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first write that differs.
+
+    `golden` or `hardware` is None where that side did not write the element in that tick.
+    """
+
+    trial: int
+    step: str
+    variable: str
+    index: tuple[int, ...]
+    golden: int | None
+    hardware: int | None
+
+    def __str__(self) -> str:
+        place = self.variable + (str(list(self.index)) if self.index else "")
+        golden = "not written" if self.golden is None else self.golden
+        hardware = "not written" if self.hardware is None else self.hardware
+        return f"trial {self.trial}, {self.step}: {place}: golden {golden}, hardware {hardware}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a lockstep run saw.
+
+    Parameters
+    ----------
+    trials, ticks
+        How many were asked for; ticks include one for each update.
+    cycles
+        Clock cycles, stalls of the streams included.
+    mismatch
+        None, or what differs first.
+    words
+        Words of weights, inputs and registers that were read back and compared.
+    """
+
+    simulator: str
+    lanes: int
+    trials: int
+    ticks: int
+    cycles: int
+    words: int
+    digest: int
+    mismatch: Mismatch | None
+
+
+class LockstepError(RuntimeError):
+    """The core hung, or refused a command."""
+
+
+def prepare(
+    plan: Plan, lanes: int, simulator: str, *, waves: bool = False
+) -> tuple[Core, simulators.Build]:
+    """Return a core and the simulation built of it."""
+    core = Core(plan, lanes, trace=True)
+    sources = [
+        ("core.v", verilog.convert(core, "core")),
+        ("clocked.v", bench.bench(core)),
+    ]
+    return core, simulators.build(sources, bench.TOP, simulator, waves=waves)
+
+
+def _weights(session: Session) -> dict[str, list[int]]:
+    """Return the words of all weights, by region."""
+    return {
+        f"{q.name}_w": [int(w) & host.MASK for w in session.arrays[f"{q.name}.w"].reshape(-1)]
+        for q in session.plan.projections
+    }
+
+
+def _sample(core: Core, session: Session, stimulus: Stimulus, sample: int) -> dict[str, list[int]]:
+    """Return the words of a sample's inputs and targets, by region."""
+    plan = session.plan
+    found = {
+        f"{p.name}_inputs": host.signal_words(stimulus.inputs[p.name][sample], p.signal)
+        for p in plan.sources
+    }
+    if core.objective is not None:
+        targets = stimulus.targets[sample].reshape(-1)
+        found["targets"] = [int(target) & host.MASK for target in targets]
+    return found
+
+
+def script(
+    core: Core,
+    session: Session,
+    stimulus: Stimulus,
+    samples: Any,
+    external: np.ndarray | None,
+) -> list[int]:
+    """Return the words that load a session into a core and run its learning trials."""
+    words = host.load(core, "registers", [session.seed, session.trial])
+    for region, values in _weights(session).items():
+        words += host.load(core, region, values)
+    shown = None
+    reward = session.plan.reward
+    for k, sample in enumerate(samples):
+        if sample != shown:
+            for region, values in _sample(core, session, stimulus, sample).items():
+                words += host.load(core, region, values)
+            shown = sample
+        if external is None or reward is None:
+            words += host.run(LEARN)
+        else:
+            width = reward.error.width
+            known = [0] * (2 - external.shape[1]) + [int(e) for e in external[k]]
+            values = [word for error in known for word in host.wide_words(error, width)]
+            words += host.run(engine.PASSES)
+            words += host.load(core, "errors", values)
+            words += host.run(engine.UPDATE)
+    return words
+
+
+def lockstep(
+    session: Session,
+    stimulus: Stimulus,
+    samples: Any,
+    *,
+    lanes: int = 8,
+    simulator: str = "verilator",
+    stalls: bool = True,
+    external: np.ndarray | None = None,
+    waves: Path | None = None,
+    built: tuple[Core, simulators.Build] | None = None,
+    timeout_s: float = 900.0,
+) -> Report:
+    """Run learning trials on both rails.
+
+    Parameters
+    ----------
+    session
+        Is moved on by the trials, as :meth:`Session.learn` does.
+    stimulus, samples
+        What the trials present.
+    lanes, simulator
+        Of the core and what it runs in.
+    stalls
+        Whether both streams stall at random.
+    external
+        ``(trials, passes)``, the errors of an external objective.
+    waves
+        Where to record waveforms.
+    built
+        What :func:`prepare` returned for the session's plan.
+
+    Raises
+    ------
+    LockstepError
+        If the core hangs or refuses a command.
+    """
+    core, build = built or prepare(session.plan, lanes, simulator, waves=waves is not None)
+    before = session.copy()
+    outcome = session.learn(stimulus, samples, traced=True, external=external)
+    words = script(core, before, stimulus, samples, external)
+    compared = _weights(session)
+    compared["registers"] = [session.seed, session.trial]
+    if len(samples):
+        compared |= _sample(core, session, stimulus, samples[-1])
+    for region in compared:
+        words += host.read(core, region)
+    expected = [word for values in compared.values() for word in values]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "stimulus").write_text("".join(f"{word:08x}\n" for word in words))
+        arguments = [
+            f"+stimulus={folder / 'stimulus'}",
+            f"+answers={folder / 'answers'}",
+            f"+expected={len(expected)}",
+            *([] if stalls else ["+unstalled"]),
+        ]
+        given = {"digests": outcome.digests.reshape(-1).tolist(), "cycles": SLOWEST}
+
+        def simulate(*more: str) -> dict[str, Any]:
+            return simulators.run(
+                build,
+                BENCH,
+                parameters=given,
+                plusargs=[*arguments, *more],
+                timeout_s=timeout_s,
+                waves=waves,
+            )
+
+        seen = simulate()
+        mismatch = None
+        if "hang" in seen:
+            raise LockstepError(f"Core must end tick {seen['hang']}, but hangs")
+        if "moment" in seen:
+            moment = seen["moment"]
+            simulate(f"+moment={moment}", f"+trace={folder / 'trace'}")
+            lines = (folder / "trace").read_text().split()
+            rows = np.array(lines, np.int64).reshape(-1, 3)
+            mismatch = explain(before, stimulus, samples, external, moment, rows)
+        elif seen["fault"]:
+            raise LockstepError("Core must understand every command, but set fault")
+        else:
+            answers = [int(word, 16) for word in (folder / "answers").read_text().split()]
+            mismatch = _readback(session, compared, answers, len(samples))
+    total = int(outcome.digests.sum()) & host.MASK
+    return Report(
+        simulator,
+        lanes,
+        len(samples),
+        outcome.digests.size,
+        seen.get("cycles", 0),
+        len(expected),
+        total,
+        mismatch,
+    )
+
+
+def _readback(
+    session: Session, compared: dict[str, list[int]], answers: list[int], trials: int
+) -> Mismatch | None:
+    """Return the first word read back that differs."""
+    place = 0
+    for region, values in compared.items():
+        for k, value in enumerate(values):
+            if answers[place + k] != value:
+                return Mismatch(trials, "read back", region, (k,), value, answers[place + k])
+        place += len(values)
+    return None
+
+
+def explain(
+    before: Session,
+    stimulus: Stimulus,
+    samples: Any,
+    external: np.ndarray | None,
+    moment: int,
+    hardware: np.ndarray,
+) -> Mismatch:
+    """Name the first write of a tick that differs, in the order of the golden program.
+
+    Parameters
+    ----------
+    before
+        The session as it was before the first trial; is moved on.
+    moment
+        The tick, counted over all trials.
+    hardware
+        Rows ``(variable, index, value)`` of the core's writes in that tick.
+    """
+    plan = before.plan
+    trial, tick = divmod(moment, plan.digests)
+    one = None if external is None else external[trial : trial + 1]
+    if trial:
+        earlier = None if external is None else external[:trial]
+        before.learn(stimulus, samples[:trial], external=earlier)
+    first = before.trial
+    outcome: Outcome = before.learn(
+        stimulus, samples[trial : trial + 1], traced=True, trace_rows=TRACE_ROWS, external=one
+    )
+    golden = outcome.trace[outcome.trace[:, 0] == tick][:, 1:]
+    variables = {v.number: v for v in plan.variables.values()}
+    missing = Counter(map(tuple, golden.tolist())) - Counter(map(tuple, hardware.tolist()))
+    extra = Counter(map(tuple, hardware.tolist())) - Counter(map(tuple, golden.tolist()))
+    step = "update" if tick == plan.passes * plan.ticks else (
+        f"pass {tick // plan.ticks}, tick {tick % plan.ticks}"
+    )
+    for number, index, value in golden.tolist():
+        if (number, index, value) in missing:
+            found = next((v for n, i, v in extra if (n, i) == (number, index)), None)
+            variable = variables[number]
+            return Mismatch(first, step, variable.name, variable.index(index), value, found)
+    for number, index, value in extra:
+        variable = variables[number]
+        return Mismatch(first, step, variable.name, variable.index(index), None, value)
+    return Mismatch(first, step, "digest", (), int(outcome.digests[0, tick]), None)

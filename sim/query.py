@@ -1,0 +1,114 @@
+"""What is asked of z3: the terms of a twin's description, and inputs for which the sides differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import z3
+
+if TYPE_CHECKING:
+    from goldenspike.hdl.cell import Port
+
+PRODUCT_S = 5.0
+"""Time limit in seconds for the question whether two products have equal factors."""
+
+
+def _as_bits(term: Any) -> Any:
+    """Return a term as bits: ports of one bit are Bool in Yosys' description."""
+    return z3.If(term, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1)) if z3.is_bool(term) else term
+
+
+def _is_free(bit: Any) -> bool:
+    """Return whether a simplified bit is a bit of an uninterpreted constant and nothing else."""
+    if bit.decl().kind() == z3.Z3_OP_ITE:
+        bit, one, zero = bit.children()
+        if not (z3.is_true(z3.simplify(one == 1)) and z3.is_true(z3.simplify(zero == 0))):
+            return False
+    if bit.decl().kind() == z3.Z3_OP_EXTRACT:
+        bit = bit.arg(0)
+    return bit.decl().kind() == z3.Z3_OP_UNINTERPRETED
+
+
+def read_terms(text: str, module: str, ports: list[Port]) -> dict[str, Any]:
+    """Return what the twin's ports carry, as terms of the same free bits.
+
+    Raises
+    ------
+    RuntimeError
+        If the inputs could not take every value, each on its own.
+    """
+    queries = [f"(declare-const s |{module}_s|)"]
+    for k, port in enumerate(ports):
+        sort = "Bool" if port.format.width == 1 else f"(_ BitVec {port.format.width})"
+        queries.append(f"(declare-const p{k} {sort})(assert (= p{k} (|{module}_n {port.name}| s)))")
+    formulas = z3.parse_smt2_string("\n".join((text, *queries)))
+    pairs = zip(ports, formulas, strict=True)
+    terms = {port.name: _as_bits(formula.arg(1)) for port, formula in pairs}
+    bits = [
+        z3.simplify(z3.Extract(k, k, terms[port.name]))
+        for port in ports
+        if not port.output
+        for k in range(port.format.width)
+    ]
+    if not all(map(_is_free, bits)) or len({bit.get_id() for bit in bits}) < len(bits):
+        raise RuntimeError(f"Inputs of {module} must be free in its SMT-LIB description")
+    return terms
+
+
+def _products(terms: list[Any]) -> list[Any]:
+    """Return the products in terms, inner ones first."""
+    found, seen = [], set()
+
+    def visit(term: Any) -> None:
+        if term.get_id() not in seen:
+            seen.add(term.get_id())
+            for part in term.children():
+                visit(part)
+            if term.decl().kind() == z3.Z3_OP_BMUL:
+                found.append(term)
+
+    for term in terms:
+        visit(term)
+    return found
+
+
+def _solve(formula: Any, timeout_s: float) -> tuple[Any, z3.Solver]:
+    solver = z3.SolverFor("QF_BV")
+    solver.set("timeout", max(1, int(1000 * timeout_s)))
+    solver.add(formula)
+    return solver.check(), solver
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Return whether two products surely have equal factors."""
+    factors = zip(a.children(), b.children(), strict=True)
+    differ = z3.simplify(z3.Or([p != q for p, q in factors]))
+    return z3.is_false(differ) or _solve(differ, PRODUCT_S)[0] == z3.unsat
+
+
+def search(golden: list[Any], twin: list[Any], timeout_s: float) -> tuple[Any, z3.Solver]:
+    """Look for inputs for which the sides differ.
+
+    A product of equal factors is the same on both sides. At first it is any number whatever, and
+    no multiplier is left to reason about; if that is not enough, the twin is given golden's own.
+    """
+    difference = z3.Or([a != b for a, b in zip(golden, twin, strict=True)])
+    anything: dict[int, tuple[Any, Any]] = {}
+    shared = []
+    candidates = _products(golden)
+    for product in _products(twin):
+        same = (g for g in candidates if g.size() == product.size() and _same(g, product))
+        original = next(same, None)
+        if original is not None:
+            name = f"product{len(anything)}"
+            number = z3.BitVec(name, original.size())
+            anything.setdefault(original.get_id(), (original, number))
+            shared.append((product, original))
+    if shared:
+        pairs = [(p, anything[original.get_id()][1]) for p, original in shared]
+        loose = z3.substitute(difference, *anything.values(), *pairs)
+        result, solver = _solve(loose, timeout_s)
+        if result == z3.unsat:
+            return result, solver
+        difference = z3.substitute(difference, *shared)
+    return _solve(difference, timeout_s)

@@ -127,6 +127,10 @@ class Format(NamedTuple):
         """Return the real values of raw integers."""
         return np.ldexp(np.asarray(raw, dtype=np.float64), -self.frac)
 
+    def factor(self, value: float, name: str) -> tuple[int, int]:
+        """Return the raw integer and the fraction bits of a constant factor: 0 and 1 need none."""
+        return (int(value), 0) if value in (0, 1) else (self.constant(value, name), self.frac)
+
     def constant(self, value: float, name: str) -> int:
         """Return the raw integer of a constant that must be representable.
 

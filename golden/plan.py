@@ -27,6 +27,9 @@ from goldenspike.golden.randomness import (
 from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
 
+RANDOMNESS = "randomness"
+"""Where the cells of randomness are: of fixed formats, proved, and beyond what intervals see."""
+
 
 class Variable(NamedTuple):
     """An architectural variable: what digests and traces speak of.
@@ -413,9 +416,9 @@ def _cells(
         if reward.objective is not None:
             cells.append(("reward", reward.objective.STEP, reward.constants))
         cells.append(("reward", reward.baseline.STEP, reward.baseline_constants))
-    cells.extend(("perturbation", VARIATE, VariateConstants(int(d))) for d in sorted(distributions))
+    cells.extend((RANDOMNESS, VARIATE, VariateConstants(int(d))) for d in sorted(distributions))
     if distributions:
-        cells.extend(("perturbation", cell, Nothing()) for cell in (SCHEDULE, START, ROUNDS))
+        cells.extend((RANDOMNESS, cell, Nothing()) for cell in (SCHEDULE, START, ROUNDS))
     return cells
 
 
@@ -514,7 +517,7 @@ def plan(network: Network) -> Plan:
     spare = [
         (f"{where}: {cell.name}", ranges.check(cell, constants, where))
         for where, cell, constants in cells
-        if cell not in (SCHEDULE, START, ROUNDS)
+        if where != RANDOMNESS
     ]
     return Plan(
         network.ticks,

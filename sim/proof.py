@@ -140,7 +140,7 @@ def _decide(
     model = solver.model()
     inputs = {}
     for name, symbol in symbols.items():
-        bits = model.eval(symbol.bits, model_completion=True)
+        bits: Any = model.eval(symbol.bits, model_completion=True)
         inputs[name] = bits.as_signed_long() if symbol.signed else bits.as_long()
     both = Counterexample(
         inputs, cell_results(cell, constants, inputs), twin_results(twin, [inputs])[0]

@@ -41,7 +41,7 @@ def read_terms(text: str, module: str, ports: list[Port]) -> dict[str, Any]:
     for k, port in enumerate(ports):
         sort = "Bool" if port.format.width == 1 else f"(_ BitVec {port.format.width})"
         queries.append(f"(declare-const p{k} {sort})(assert (= p{k} (|{module}_n {port.name}| s)))")
-    formulas = z3.parse_smt2_string("\n".join((text, *queries)))
+    formulas: Any = z3.parse_smt2_string("\n".join((text, *queries)))
     pairs = zip(ports, formulas, strict=True)
     terms = {port.name: _as_bits(formula.arg(1)) for port, formula in pairs}
     bits = [

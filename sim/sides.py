@@ -30,9 +30,12 @@ def cell_results(cell: Cell, constants: Any, values: dict[str, Any]) -> dict[str
         type(formats)(*(values[field] for field in getattr(formats, "_fields", ())))
         for formats in (ports.state, ports.inputs)
     ]
-    parts = dict(zip(("next", "outputs"), cell.step(constants, *given), strict=True))
-    outputs = [port for port in list_ports(ports) if port.output]
-    return {port.name: getattr(parts[port.group], port.field) for port in outputs}
+    state, outputs = cell.step(constants, *given)
+    return {
+        port.name: getattr(state if port.group == "next" else outputs, port.field)
+        for port in list_ports(ports)
+        if port.output
+    }
 
 
 def twin_results(twin: Component, stimuli: Sequence[dict[str, int]]) -> list[dict[str, int]]:

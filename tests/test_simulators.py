@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,14 +32,14 @@ module top;
     counter counter(.clk(clk), .rst(rst), .count(count));
 endmodule
 """
-# As Yosys writes it: `started` is there so that the block runs once although `a` never changes.
+# As Yosys writes it: the trigger is there so that the block runs once although `a` never changes.
 STILL = """
 module top;
-    reg started = 0;
+    reg \\$auto$verilog_backend.cc:2505:dump_module$1  = 0;
     reg a = 1;
     reg y;
     always @* begin
-        if (started) begin end
+        if (\\$auto$verilog_backend.cc:2505:dump_module$1 ) begin end
         y = 0;
         if (a) y = 1;
     end
@@ -200,8 +201,9 @@ def test_source_names_are_checked(names):
 
 def test_simulator_is_checked():
     message = "Simulator must be one of verilator, icarus, not 'vcs'"
+    unknown: Any = "vcs"
     with pytest.raises(ValueError, match=re.escape(message)):
-        build(SOURCES, "top", "vcs")
+        build(SOURCES, "top", unknown)
 
 
 def test_failed_assertion_is_told(bench, simulator, tmp_path):

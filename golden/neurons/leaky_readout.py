@@ -77,18 +77,19 @@ class Params(Parameters):
 
     def constants(self, current: Format) -> Constants:
         """Return the integers for currents of a format."""
-        factor = self.factor
-        drive = 1.0 if self.drive == "one" else 1.0 - self.decay
-        frac = factor.frac + max(self.output.frac, current.frac)
+        decay, decay_frac = self.factor.factor(self.decay, "Decay")
+        one = self.drive == "one"
+        drive, drive_frac = self.factor.factor(1.0 if one else 1.0 - self.decay, "Drive")
+        frac = max(decay_frac + self.output.frac, drive_frac + current.frac)
         return Constants(
             output=self.output,
             current=current,
             frac=frac,
-            leak_shift=frac - factor.frac - self.output.frac,
-            drive_shift=frac - factor.frac - current.frac,
+            leak_shift=frac - decay_frac - self.output.frac,
+            drive_shift=frac - drive_frac - current.frac,
             bias_shift=frac - self.output.frac,
-            decay=factor.constant(self.decay, "Decay"),
-            drive=factor.constant(drive, "Drive"),
+            decay=decay,
+            drive=drive,
             bias=self.output.constant(self.bias, "Bias"),
             rounding=int(self.rounding),
             overflow=int(self.overflow),

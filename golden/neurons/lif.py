@@ -96,18 +96,19 @@ class Params(Parameters):
 
     def constants(self, current: Format) -> Constants:
         """Return the integers for currents of a format."""
-        factor = self.factor
-        drive = 1.0 if self.drive == "one" else 1.0 - self.decay
-        frac = factor.frac + max(self.membrane.frac, current.frac)
+        decay, decay_frac = self.factor.factor(self.decay, "Decay")
+        one = self.drive == "one"
+        drive, drive_frac = self.factor.factor(1.0 if one else 1.0 - self.decay, "Drive")
+        frac = max(decay_frac + self.membrane.frac, drive_frac + current.frac)
         return Constants(
             membrane=self.membrane,
             current=current,
             frac=frac,
-            leak_shift=frac - factor.frac - self.membrane.frac,
-            drive_shift=frac - factor.frac - current.frac,
+            leak_shift=frac - decay_frac - self.membrane.frac,
+            drive_shift=frac - drive_frac - current.frac,
             reset_shift=frac - self.membrane.frac,
-            decay=factor.constant(self.decay, "Decay"),
-            drive=factor.constant(drive, "Drive"),
+            decay=decay,
+            drive=drive,
             threshold=self.membrane.constant(self.threshold, "Threshold"),
             reset_value=self.membrane.constant(self.reset_value, "Reset value"),
             to_value=self.reset == "to_value",

@@ -1,0 +1,111 @@
+"""Werfel's perceptron: a linear readout learns a linear teacher from fresh Gaussian inputs.
+
+Every trial shows another input of one tick, ``x ~ N(0, 1)``, with the target ``y = sum W* x`` of a
+teacher with Gaussian weights of variance 1. The error is ``1/2 |y - target|**2``.
+Source: Werfel, Xie, Seung, Neural Computation 17:2699 (2005).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from goldenspike.golden.parameters import Parameters, positive
+from goldenspike.golden.plan import Plan
+from goldenspike.golden.randomness import Stream, words
+from goldenspike.golden.trial import Session, Stimulus
+
+LIMIT = 3.9
+"""Inputs beyond are cut off, one in ten thousand: the source's format ends at 4."""
+
+
+@dataclass(frozen=True)
+class Params(Parameters):
+    """Parameters of the task.
+
+    Parameters
+    ----------
+    teacher
+        Standard deviation of the teacher's weights, above 0.
+    judged
+        Fresh inputs over which the error is measured.
+    """
+
+    teacher: float = 1.0
+    judged: int = 1000
+
+    def __post_init__(self) -> None:
+        positive("Teacher", self.teacher)
+        positive("Judged", self.judged)
+
+
+@dataclass(frozen=True)
+class Theory:
+    """The closed forms for M outputs and N inputs (their eqs. 9 to 17)."""
+
+    outputs: int
+    inputs: int
+
+    def trials(self, rule: str) -> int:
+        """Return K: at the best rate the error falls by a factor 1 - 1/K a trial."""
+        m, n = self.outputs, self.inputs
+        return (n + 2) * ((m * n + 2) if rule == "weight_perturbation" else (m + 2))
+
+    def eta(self, rule: str) -> float:
+        """Return the best learning rate."""
+        return 1 / self.trials(rule)
+
+    def floor(self, rule: str, sigma: float) -> float:
+        """Return the error that remains for perturbations of `sigma`."""
+        m, n = self.outputs, self.inputs
+        if rule == "weight_perturbation":
+            return sigma**2 / 8 * n * m * (m + 2) * (m * n + 4) / (m * n + 2)
+        return sigma**2 / 8 * n * m * (m + 4) / (n + 2)
+
+
+def _normal(seed: int, counter: int, first: int, count: int) -> np.ndarray:
+    """Return standard normal numbers of a stream, by Box and Muller's transform."""
+    pairs = words(seed, Stream.TASK, counter, first, 2 * count).reshape(count, 2)
+    u = (pairs + 0.5) / 2.0**32
+    return np.sqrt(-2 * np.log(u[:, 0])) * np.cos(2 * np.pi * u[:, 1])
+
+
+class Task:
+    """The perceptron for one network: one graded source, one graded readout, one tick."""
+
+    def __init__(self, params: Params, plan: Plan, seed: int) -> None:
+        reward: Any = plan.reward
+        graded = reward is not None and reward.targets_every_tick and plan.ticks == 1
+        if len(plan.sources) != 1 or not graded:
+            raise ValueError("Network of werfel must have one source and a trial of one tick")
+        self.plan, self.params, self.seed = plan, params, seed
+        self.source, self.target = plan.sources[0], reward.target
+        self.theory = Theory(reward.readout.size, self.source.size)
+        shape = (self.source.size, reward.readout.size)
+        self.teacher = params.teacher * _normal(seed, 1, 0, shape[0] * shape[1]).reshape(shape)
+
+    def _present(self, counter: int, first: int, count: int) -> Stimulus:
+        size = self.source.size
+        x = _normal(self.seed, counter, first * size, count * size).reshape(count, size)
+        x = x.clip(-LIMIT, LIMIT)
+        inputs = self.source.signal.nearest(x)[:, None, :]
+        targets = self.target.nearest(x @ self.teacher)[:, None, :]
+        return Stimulus({self.source.name: inputs}, targets)
+
+    def trials(self, first: int, count: int) -> tuple[Stimulus, np.ndarray]:
+        """Return the stimulus of learning trials ``first`` and on, and the sample of each."""
+        return self._present(2, first, count), np.arange(count)
+
+    def error(self, errors: Any) -> Any:
+        """Return real errors ``1/2 |y - target|**2`` from raw ones of fixed point."""
+        reward: Any = self.plan.reward
+        return reward.error.to_float(errors) / 2
+
+    def measure(self, session: Session) -> dict[str, float]:
+        """Return the mean error over fresh inputs."""
+        judged = self._present(3, 0, self.params.judged)
+        errors = session.evaluate(judged, np.arange(self.params.judged)).errors[:, 0]
+        real = errors / 2 if session.kind == "ideal" else self.error(errors)
+        return {"error": float(real.mean())}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
@@ -27,6 +28,8 @@ cell = register_jitable
 
 def select(condition: Any, a: Any, b: Any) -> Any:
     """Return ``a`` where `condition` holds, else ``b``, as a multiplexer does."""
+    if isinstance(condition, (bool, np.bool_)):  # numpy's has a `choose`, of another meaning
+        return a if condition else b
     choose = getattr(condition, "choose", None)
     return (a if condition else b) if choose is None else choose(a, b)
 

@@ -37,6 +37,13 @@ class Rounding(IntEnum):
     STOCHASTIC = 4
 
 
+def deterministic(noun: str, rounding: Rounding) -> None:
+    """Raise ValueError for stochastic rounding, where there is no random word."""
+    if rounding == Rounding.STOCHASTIC:
+        others = ", ".join(repr(r.name.lower()) for r in Rounding if r != Rounding.STOCHASTIC)
+        raise ValueError(f"{noun} must be one of {others}, not 'stochastic'")
+
+
 class Overflow(IntEnum):
     """What becomes of a value beyond the format's ends."""
 
@@ -89,8 +96,8 @@ class Format(NamedTuple):
     def holding(cls, low: int, high: int, frac: int) -> Format:
         """Return the narrowest format of `frac` fraction bits for raw values ``low..high``."""
         signed = low < 0
-        width = max(int(high).bit_length(), int(~low).bit_length() if signed else 1) + signed
-        return cls(signed, width, frac)
+        most = int(max(high, ~low if signed else 1))
+        return cls(signed, most.bit_length() + signed, frac)
 
     def __str__(self) -> str:
         return f"fxp-{'s' if self.signed else 'u'}{self.width}/{self.frac}"
@@ -197,10 +204,8 @@ def limit(x: Any, fmt: Any, overflow: int) -> Any:
     """Return `x` brought into the format's range."""
     if overflow == Overflow.SATURATE:
         return clamp(x, lowest(fmt), highest(fmt))
-    residue = x & ((1 << fmt.width) - 1)
-    if fmt.signed:
-        return select(residue > highest(fmt), residue - (1 << fmt.width), residue)
-    return residue
+    offset = lowest(fmt)
+    return ((x - offset) & ((1 << fmt.width) - 1)) + offset
 
 
 @cell

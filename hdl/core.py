@@ -110,6 +110,12 @@ class Core(wiring.Component):
 
     def __init__(self, plan: Plan, lanes: int = 8, trace: bool = False) -> None:
         choice("Lanes", lanes, LANES)
+        for p in plan.sources:
+            checked(f"Signal of {p.name}", p.signal)
+        for q in plan.projections:
+            checked(f"Weight of {q.name}", q.weight)
+        if plan.reward is not None and plan.reward.objective is not None:
+            checked("Target of reward", plan.reward.target)
         self.plan, self.lanes = plan, lanes
         self.populations = {p.name: PopulationUnit(plan, p, lanes) for p in plan.neurons}
         self.synapses = {
@@ -118,18 +124,14 @@ class Core(wiring.Component):
         }
         self.sources = {}
         for p in plan.sources:
-            checked(f"Signal of {p.name}", p.signal)
             depth = words_of(p.size, p.signal) * plan.ticks
             self.sources[p.name] = HostedMemory(f"{p.name}_inputs", word_shape(p.signal), depth)
-        for q in plan.projections:
-            checked(f"Weight of {q.name}", q.weight)
         self.objective = None
         self.seed, self.trial = Signal(32, name="seed"), Signal(32, name="trial")
         self.taps: list[Tap] = []
         registers = [Registers("registers", [self.seed, self.trial])]
         self.tick_end, self.judged, self.scaled = Signal(), Signal(), Signal()
         if plan.reward is not None:
-            checked("Target of reward", plan.reward.target)
             registers += self._reward_registers()
         self.registers = registers
         for unit in (*self.populations.values(), *self.synapses.values()):

@@ -59,7 +59,9 @@ class Digest(Elaboratable):
             valid, hashed = Signal(), Signal(32)
             index = Signal(len(tap.index))
             value = Signal(tap.value.shape())
-            m.d.sync += [valid.eq(tap.valid), index.eq(tap.index), value.eq(tap.value)]
+            m.d.sync += valid.eq(tap.valid)
+            with m.If(tap.valid):  # Nothing toggles where nothing is written.
+                m.d.sync += [index.eq(tap.index), value.eq(tap.value)]
             m.d.sync += hashed.eq(Mux(valid, crc(tap.variable.number, index, value), 0))
             terms.append(hashed)
         total = Signal(32)

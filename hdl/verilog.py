@@ -8,7 +8,7 @@ from typing import Any
 
 from amaranth.back import rtlil
 
-from goldenspike.sim import yosys
+from goldenspike.hdl import yosys
 
 SCRIPT = """read_rtlil core.il
 proc -nomux -norom

@@ -58,17 +58,15 @@ def read_terms(text: str, module: str, ports: list[Port]) -> dict[str, Any]:
 def _products(terms: list[Any]) -> list[Any]:
     """Return the products in terms, inner ones first."""
     found, seen = [], set()
-
-    def visit(term: Any) -> None:
-        if term.get_id() not in seen:
+    left = [(term, False) for term in terms]
+    while left:
+        term, done = left.pop()
+        if done and term.decl().kind() == z3.Z3_OP_BMUL:
+            found.append(term)
+        elif not done and term.get_id() not in seen:
             seen.add(term.get_id())
-            for part in term.children():
-                visit(part)
-            if term.decl().kind() == z3.Z3_OP_BMUL:
-                found.append(term)
-
-    for term in terms:
-        visit(term)
+            left.append((term, True))
+            left += [(part, False) for part in term.children()]
     return found
 
 

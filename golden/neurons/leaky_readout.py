@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, align, cell
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic, requantize
 from goldenspike.golden.parameters import Parameters, choice, unit
 
 
@@ -73,6 +73,7 @@ class Params(Parameters):
     def __post_init__(self) -> None:
         unit("Decay", self.decay)
         choice("Drive", self.drive, ("one", "complement"))
+        deterministic("Rounding of a neuron", self.rounding)
         self.constants(BIT)
 
     def constants(self, current: Format) -> Constants:

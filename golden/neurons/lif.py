@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, align, cell, select
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic, requantize
 from goldenspike.golden.parameters import Parameters, choice, positive, unit
 
 
@@ -92,6 +92,7 @@ class Params(Parameters):
         choice("Drive", self.drive, ("one", "complement"))
         choice("Reset", self.reset, ("subtract", "to_value"))
         choice("Compare", self.compare, (">=", ">"))
+        deterministic("Rounding of a neuron", self.rounding)
         self.constants(BIT)
 
     def constants(self, current: Format) -> Constants:

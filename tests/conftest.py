@@ -1,0 +1,212 @@
+"""What several tests share: small networks, corner-weighted values, independent arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from goldenspike.golden.fixed import Format, Overflow, Rounding
+from goldenspike.golden.modulators import paired, running_mean
+from goldenspike.golden.network import Network, Population, Projection, Reward, Source
+from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.plan import Plan
+from goldenspike.golden.randomness import Distribution
+from goldenspike.golden.rules import node_perturbation, weight_perturbation
+from goldenspike.golden.trial import Stimulus
+
+# The examples of a property come from its name: every run draws the same.
+settings.register_profile("goldenspike", derandomize=True, deadline=None, database=None)
+settings.load_profile("goldenspike")
+
+F = Format.parse
+LIF = lif.Params(F("fxp-s14/10"), 0.875, 1.0)
+READOUT = leaky_readout.Params(F("fxp-s14/9"), 0.5)
+NP = node_perturbation.Params(eta=0.25, sigma=0.25, factor=F("fxp-s18/16"))
+WP = weight_perturbation.Params(eta=0.25, sigma=0.125, factor=F("fxp-s18/16"))
+WEIGHT = F("fxp-s14/10")
+
+
+def one_layer(pre: Source, model: Any, rule: Any, objective: str, baseline: Any) -> Network:
+    """Return a network of one plastic projection, from "a" (5) to "b" (3), 6 ticks."""
+    return Network(
+        6,
+        (Population("a", 5, pre), Population("b", 3, model)),
+        (Projection("a", "b", WEIGHT, initial=0.5, rule=rule),),
+        Reward("b", objective, baseline, F("fxp-s20/8"), F("fxp-s8/4"), scale=0.25),
+    )
+
+
+def spiking() -> Network:
+    """Return LIF neurons that learn by node perturbation: the demo's network in small."""
+    return one_layer(Source(), LIF, NP, "count_error", paired.Params())
+
+
+def graded() -> Network:
+    """Return readouts of graded inputs that learn by weight perturbation: the theory's network."""
+    pre = Source(F("fxp-s8/6"))
+    return one_layer(pre, READOUT, WP, "squared_error", running_mean.Params())
+
+
+def deep() -> Network:
+    """Return two layers, recurrent and skipping, both rules, stochastic rounding, Gaussians."""
+    stochastic = replace(WP, rounding=Rounding.STOCHASTIC, distribution=Distribution.GAUSSIAN)
+    gaussian = replace(NP, distribution=Distribution.GAUSSIAN)
+    hidden = replace(LIF, reset="to_value", compare=">", drive="complement")
+    return Network(
+        5,
+        (
+            Population("out", 2, LIF),
+            Population("spikes", 4, Source()),
+            Population("levels", 3, Source(F("fxp-s6/4"))),
+            Population("hidden", 5, hidden),
+        ),
+        (
+            Projection("spikes", "hidden", WEIGHT, initial=1.0, rule=gaussian),
+            Projection("levels", "hidden", F("fxp-s12/9"), initial=1.0, rule=stochastic),
+            Projection("hidden", "hidden", F("fxp-s10/8"), delay=1, initial=0.5, rule=gaussian),
+            Projection("hidden", "out", WEIGHT, initial=1.0, rule=WP),
+            Projection("spikes", "out", WEIGHT, delay=1, initial=0.5, rule=stochastic),
+        ),
+        Reward("out", "squared_error", paired.Params(), F("fxp-s16/4"), F("fxp-u4/2")),
+    )
+
+
+def judged() -> Network:
+    """Return spikes and readouts whose error comes from outside, with a running mean."""
+    rounded = replace(NP, rounding=Rounding.STOCHASTIC, eligibility=F("fxp-s10/3"))
+    return Network(
+        4,
+        (
+            Population("levels", 3, Source(F("fxp-u5/3"))),
+            Population("hidden", 4, LIF),
+            Population("out", 2, READOUT),
+        ),
+        (
+            Projection("levels", "hidden", WEIGHT, initial=1.0, rule=rounded),
+            Projection("hidden", "out", WEIGHT, initial=1.0, rule=replace(NP, sigma=0.5)),
+            Projection("out", "hidden", F("fxp-s9/8"), delay=1, initial=0.25),
+        ),
+        Reward("out", "external", running_mean.Params(0.25), F("fxp-s16/6"), F("fxp-s16/4")),
+    )
+
+
+def counted() -> Network:
+    """Return readouts whose sum over the trial is judged, fed back to themselves, by a mean."""
+    rule = replace(WP, distribution=Distribution.GAUSSIAN, sigma=0.25)
+    return Network(
+        5,
+        (Population("a", 4, Source()), Population("b", 3, replace(READOUT, drive="complement"))),
+        (
+            Projection("a", "b", WEIGHT, delay=1, initial=1.0, rule=rule),
+            Projection("b", "b", F("fxp-s8/7"), delay=1, initial=0.25, rule=NP),
+        ),
+        Reward("b", "count_error", running_mean.Params(1.0), F("fxp-s18/8"), F("fxp-s9/5")),
+    )
+
+
+def running() -> Network:
+    """Return a network without a reward: it only runs."""
+    return Network(
+        5,
+        (Population("a", 4, Source()), Population("b", 3, LIF)),
+        (Projection("a", "b", WEIGHT, initial=1.0), Projection("b", "b", WEIGHT, 1, 0.5)),
+    )
+
+
+MAKERS = (spiking, graded, deep, judged, counted, running)
+
+
+@pytest.fixture(scope="session")
+def networks() -> dict[str, Network]:
+    """Give small networks by name; together they have every part that a program can have."""
+    return {make.__name__: make() for make in MAKERS}
+
+
+def corners(rng: np.random.Generator, fmt: Format, shape: tuple[int, ...]) -> np.ndarray:
+    """Return raw values of a format, half of them from its corners."""
+    low, high = fmt.low, fmt.high
+    near = np.array([c for c in (low, low + 1, -1, 0, 1, high - 1, high) if low <= c <= high])
+    anywhere = rng.integers(low, high, shape, endpoint=True)
+    return np.where(rng.random(shape) < 0.5, rng.choice(near, shape), anywhere)
+
+
+@pytest.fixture(scope="session")
+def stimulate() -> Callable[..., Stimulus]:
+    """Give ``stimulate(plan, seed, samples)``: a corner-weighted stimulus."""
+
+    def make(plan: Plan, seed: int, samples: int = 3) -> Stimulus:
+        rng = np.random.default_rng(seed)
+        inputs = {
+            p.name: corners(rng, p.signal, (samples, plan.ticks, p.size)) for p in plan.sources
+        }
+        if plan.reward is None:
+            return Stimulus(inputs, np.zeros((samples, 0), np.int64))
+        ticks = (plan.ticks,) if plan.reward.targets_every_tick else ()
+        shape = (samples, *ticks, plan.reward.readout.size)
+        return Stimulus(inputs, corners(rng, plan.reward.target, shape))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def draw_raw() -> Callable[..., np.ndarray]:
+    """Give :func:`corners`."""
+    return corners
+
+
+ROUND = {
+    Rounding.FLOOR: math.floor,
+    Rounding.HALF_UP: lambda value: math.floor(value + Fraction(1, 2)),
+    Rounding.HALF_EVEN: round,
+    Rounding.TOWARD_ZERO: math.trunc,
+}
+
+
+def store(
+    value: Fraction, fmt: Format, rounding: int = Rounding.HALF_EVEN, overflow: int = 0
+) -> int:
+    """Return the raw integer that the contract stores a real number as."""
+    low = -(2 ** (fmt.width - 1)) if fmt.signed else 0
+    high = low + 2**fmt.width - 1
+    raw = ROUND[Rounding(rounding)](value * Fraction(2) ** fmt.frac)
+    if overflow == Overflow.SATURATE:
+        return min(max(raw, low), high)
+    return (raw - low) % 2**fmt.width + low
+
+
+@pytest.fixture(scope="session", name="store")
+def give_store() -> Callable[..., int]:
+    """Give :func:`store`, written from the contract on exact fractions."""
+    return store
+
+
+def threefry2x32(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
+    """Return Threefry-2x32-20, written from the paper's section 3.3 and the Skein constants."""
+    m = 1 << 32
+    schedule = [*key, 0x1BD11BDA ^ key[0] ^ key[1]]
+    distances = [13, 15, 26, 6, 17, 29, 16, 24]
+    x, y = counter
+    for r in range(21):
+        if r % 4 == 0:
+            d = r // 4
+            x = (x + schedule[d % 3]) % m
+            y = (y + schedule[(d + 1) % 3] + d) % m
+        if r == 20:
+            break
+        x = (x + y) % m
+        turned = y * 2 ** distances[r % 8]
+        y = (turned % m + turned // m) ^ x
+    return x, y
+
+
+@pytest.fixture(scope="session")
+def threefry() -> Callable[..., tuple[int, int]]:
+    """Give ``threefry((key0, key1), (counter0, counter1))``, which shares nothing with golden."""
+    return threefry2x32

@@ -1,0 +1,263 @@
+"""The command ``goldenspike``: what can be asked for, and how errors are told.
+
+A module of the same name does each command's work. It is imported when its command runs, so that
+``--help`` does not wait for compilers and simulators.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from goldenspike.tools.console import InputError, complain
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="goldenspike",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Learning spiking networks on two rails: a bit-exact fixed-point model in Python and the "
+        "hardware that computes the same integers.\n\n"
+        "An EXPERIMENT is one that comes with goldenspike ('goldenspike models' lists them) or "
+        "your own TOML file. Start with 'goldenspike demo'."
+    ),
+    epilog=(
+        "Exit status: 0 if all is well, 1 if a check failed, 2 for bad input, 130 after Ctrl-C."
+    ),
+)
+
+Experiment = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="A shipped experiment, or a TOML file.")
+]
+Seed = Annotated[
+    int | None, typer.Option(help="Of all randomness, instead of the experiment's.", min=0)
+]
+Lanes = Annotated[int, typer.Option(help="Synapses a clock cycle: 1, 2, 4, 8 or 16.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the results.", show_default="build/NAME", file_okay=False),
+]
+
+
+def _command(*examples: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add a command whose help ends with examples."""
+    lines = "\n\n".join(f"  goldenspike {example}" for example in examples)
+    return app.command(epilog=f"Examples:\n\n{lines}")
+
+
+@_command("demo", "demo --trials 20000 --lockstep 100")
+def demo(
+    trials: Annotated[
+        int | None, typer.Option(help="Learning trials, instead of the experiment's.", min=1)
+    ] = None,
+    lockstep: Annotated[int, typer.Option(help="Trials that the hardware learns too.", min=1)] = 64,
+    seed: Seed = None,
+    lanes: Lanes = 8,
+    out: Annotated[Path, typer.Option(help="Folder of the results.", file_okay=False)] = Path(
+        "build/demo"
+    ),
+) -> int:
+    """Show the whole of it: a network learns digits, and its hardware learns the same bits.
+
+    Trains in the golden model beside float64, runs the first trials again on the hardware in
+    lockstep, compares every weight, and writes the Verilog.
+    """
+    from goldenspike.tools import demo as work
+
+    return work.run(trials=trials, lockstep=lockstep, seed=seed, lanes=lanes, out=out)
+
+
+@_command(
+    "learn digits",
+    "learn digits --trials 20000 --seed 7 --out build/seven",
+    "learn my_network.toml --no-float",
+)
+def learn(
+    experiment: Experiment,
+    trials: Annotated[
+        int | None, typer.Option(help="Learning trials, instead of the experiment's.", min=1)
+    ] = None,
+    seed: Seed = None,
+    engine: Annotated[
+        Literal["compiled", "python", "ideal"],
+        typer.Option(help="Compiled, unbounded Python integers (slow), or float64."),
+    ] = "compiled",
+    beside: Annotated[
+        bool, typer.Option("--float/--no-float", help="Learn the same trials in float64 too.")
+    ] = True,
+    out: Out = None,
+) -> int:
+    """Let an experiment learn in the golden model.
+
+    Prints the task's figures; writes the learning curve, the weights and the figures.
+    """
+    from goldenspike.tools import learn as work
+
+    return work.run(experiment, trials=trials, seed=seed, engine=engine, beside=beside, out=out)
+
+
+@_command(
+    "cosim digits",
+    "cosim digits --trials 200 --lanes 4 --simulator both",
+    "cosim digits --weights build/digits/weights.npz --trials 10 --waves build/digits.vcd",
+)
+def cosim(
+    experiment: Experiment,
+    trials: Annotated[int, typer.Option(help="Trials that both rails learn.", min=1)] = 50,
+    lanes: Lanes = 8,
+    simulator: Annotated[
+        Literal["verilator", "icarus", "both"], typer.Option(help="What the hardware runs in.")
+    ] = "verilator",
+    seed: Seed = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Start from the weights that 'learn' wrote.", show_default="the seed's"),
+    ] = None,
+    waves: Annotated[Path | None, typer.Option(help="Record waveforms to this .vcd file.")] = None,
+    stalls: Annotated[
+        bool, typer.Option("--stalls/--no-stalls", help="Stall the core's streams at random.")
+    ] = True,
+    from_trial: Annotated[
+        int, typer.Option(help="Golden learns that many trials alone first.", min=0)
+    ] = 0,
+) -> int:
+    """Run model and hardware in lockstep, one digest a tick.
+
+    Names the first write that differs, if any, and the command that replays it.
+    """
+    from goldenspike.tools import cosim as work
+
+    return work.run(
+        experiment,
+        trials=trials,
+        lanes=lanes,
+        simulator=simulator,
+        seed=seed,
+        weights=weights,
+        waves=waves,
+        stalls=stalls,
+        first=from_trial,
+    )
+
+
+@_command("prove", "prove digits", "prove --all")
+def prove(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EXPERIMENT]...",
+            help="Prove the parts of these; by default the cases of the catalog.",
+            show_default=False,
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The catalog and all experiments that are shipped.")
+    ] = False,
+) -> int:
+    """Prove, for all inputs, that the hardware's parts equal the model's."""
+    from goldenspike.tools import prove as work
+
+    return work.run(experiments or [], everything=everything)
+
+
+@_command("verilog digits", "verilog digits --lanes 16 --out core.v --synth ecp5")
+def verilog(
+    experiment: Experiment,
+    lanes: Lanes = 8,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The Verilog file.", show_default="build/NAME/core.v", dir_okay=False),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="See that Yosys and Icarus read it.")
+    ] = True,
+    synth: Annotated[
+        Literal["ecp5", "ice40"] | None, typer.Option(help="Synthesise it and count its cells.")
+    ] = None,
+) -> int:
+    """Write an experiment's hardware as Verilog.
+
+    Prints its ports and the regions that a host loads and reads, and writes these as JSON too.
+    """
+    from goldenspike.tools import verilog as work
+
+    return work.run(experiment, lanes=lanes, out=out, check=check, synth=synth)
+
+
+@_command("models", "models lif", "models --program digits")
+def models(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Show this one's equations.", show_default=False),
+    ] = None,
+    program: Annotated[
+        str | None,
+        typer.Option(metavar="EXPERIMENT", help="Print the program that the engine runs."),
+    ] = None,
+) -> int:
+    """List what networks and experiments can be made of."""
+    from goldenspike.tools import models as work
+
+    return work.run(name, program)
+
+
+@_command("bench", "bench --no-hardware")
+def bench(
+    hardware: Annotated[
+        bool, typer.Option("--hardware/--no-hardware", help="Measure the simulated core too.")
+    ] = True,
+) -> int:
+    """Measure how fast the engine and the simulated hardware are on this machine."""
+    from goldenspike.tools import bench as work
+
+    return work.run(hardware=hardware)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; errors are one line on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        status = app(given, prog_name="goldenspike", standalone_mode=False)
+        sys.stdout.flush()
+    except InputError as error:
+        complain(error)
+        return BAD_INPUT
+    except TyperException as error:
+        complain(error.format_message())
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else error)
+        return BAD_INPUT
+    except RuntimeError as error:
+        status = _failure(error)
+    if status == INTERRUPTED:
+        complain("interrupted")
+    return int(status or 0)
+
+
+def _failure(error: RuntimeError) -> int:
+    """Tell of a missing tool or a failed one; any other error is ours and keeps its traceback."""
+    from goldenspike.sim.lockstep import LockstepError
+    from goldenspike.sim.simulators import MissingToolError, SimulationError
+
+    if isinstance(error, MissingToolError):
+        complain(error)
+        return BAD_INPUT
+    if isinstance(error, (LockstepError, SimulationError)):
+        complain(error)
+        return FAILED
+    raise error

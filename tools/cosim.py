@@ -1,0 +1,205 @@
+"""``goldenspike cosim``: golden model and hardware learn the same trials in lockstep."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goldenspike.golden.parameters import choice
+from goldenspike.golden.trial import Session
+from goldenspike.hdl.core import LANES
+from goldenspike.sim import lockstep, simulators
+from goldenspike.tools import console, results
+from goldenspike.tools.console import InputError, input_errors
+from goldenspike.tools.job import Job, prepare
+
+TRIALS = 50
+PIECES = 8
+"""Simulations that a run is cut into at most: how often progress moves."""
+LEAST = 10
+"""Trials of a simulation at least: each loads and reads back every weight."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a run in one simulator.
+
+    Parameters
+    ----------
+    reports
+        One for each simulation.
+    problem
+        None, or what went wrong.
+    first, count
+        The trials of the simulation in which it did.
+    """
+
+    simulator: str
+    reports: tuple[lockstep.Report, ...]
+    problem: str | None = None
+    first: int = 0
+    count: int = 0
+
+    def total(self, name: str) -> int:
+        """Return the sum of a count over all simulations."""
+        return sum(getattr(report, name) for report in self.reports)
+
+    @property
+    def digest(self) -> int:
+        """The digest of all ticks."""
+        return self.total("digest") & 0xFFFFFFFF
+
+
+def run(
+    name: str,
+    *,
+    trials: int = TRIALS,
+    lanes: int = 8,
+    simulator: str = "verilator",
+    seed: int | None = None,
+    weights: Path | None = None,
+    waves: Path | None = None,
+    stalls: bool = True,
+    first: int = 0,
+) -> int:
+    """Run lockstep, print what it saw; on a mismatch print the command that replays it.
+
+    Parameters
+    ----------
+    simulator
+        ``verilator``, ``icarus`` or ``both``.
+    weights
+        Start from these instead of the seed's initial weights.
+    waves
+        A ``.vcd`` file for the waveforms.
+    first
+        Golden learns that many trials before the lockstep starts.
+    """
+    with input_errors("cosim"):
+        choice("Lanes", lanes, LANES)
+        choice("Simulator", simulator, (*simulators.SIMULATORS, "both"))
+        if waves is not None and (waves.suffix != ".vcd" or simulator == "both"):
+            raise ValueError(f"Waves must be one simulator's file ending in .vcd, not {str(waves)!r}")
+    job = prepare(name, seed=seed)
+    chosen = simulators.SIMULATORS if simulator == "both" else (simulator,)
+    for one in chosen:
+        simulators.version(one)
+    start = begin(job, weights, first)
+    verdicts = []
+    for one in chosen:
+        with console.waiting(f"{one} compiles the core (the first time takes a while)"):
+            built = lockstep.prepare(job.plan, lanes, one, waves=waves is not None)
+        with console.progress() as bars:
+            bar = bars.add_task(f"lockstep on {one}", total=trials)
+            verdicts.append(
+                check(
+                    job,
+                    start.copy(),
+                    trials,
+                    built,
+                    lanes=lanes,
+                    simulator=one,
+                    stalls=stalls,
+                    waves=waves,
+                    moved=lambda count, bars=bars, bar=bar: bars.advance(bar, count),
+                )
+            )
+    report(verdicts, stalls)
+    status = 0
+    for verdict in verdicts:
+        if verdict.problem is not None:
+            given = {"--seed": seed, "--weights": weights, "--lanes": lanes}
+            console.complain(f"{verdict.simulator}: {verdict.problem}")
+            console.say(f"Replay: {replay(name, verdict, given, stalls)}")
+            status = 1
+    if len({verdict.digest for verdict in verdicts}) > 1:
+        console.complain("The simulators' digests differ")
+        status = 1
+    return status
+
+
+def begin(job: Job, weights: Path | None, first: int) -> Session:
+    """Return a session that has learned its first trials."""
+    if first < 0:
+        raise InputError(f"Trial to start from must be 0 or more, not {first}")
+    session = Session(job.plan, job.experiment.seed)
+    if weights is not None:
+        for projection, raw in results.read_weights(weights, job.plan).items():
+            with input_errors(str(weights)):
+                session.set_weights(projection, raw)
+    while session.trial < first:
+        session.learn(*job.task.trials(session.trial, min(4096, first - session.trial)))
+    return session
+
+
+def check(
+    job: Job,
+    session: Session,
+    trials: int,
+    built: tuple[Any, simulators.Build],
+    *,
+    lanes: int,
+    simulator: str,
+    stalls: bool,
+    waves: Path | None = None,
+    moved: Callable[[int], Any] = lambda _: None,
+) -> Verdict:
+    """Run lockstep in pieces until something differs."""
+    step = trials if waves is not None else max(LEAST, -(-trials // PIECES))
+    reports: list[lockstep.Report] = []
+    for done in range(0, trials, step):
+        first, count = session.trial, min(step, trials - done)
+        stimulus, samples = job.task.trials(first, count)
+        try:
+            seen = lockstep.lockstep(
+                session,
+                stimulus,
+                samples,
+                lanes=lanes,
+                simulator=simulator,
+                stalls=stalls,
+                waves=waves,
+                built=built,
+            )
+        except (lockstep.LockstepError, simulators.SimulationError) as error:
+            return Verdict(simulator, tuple(reports), str(error), first, count)
+        reports.append(seen)
+        if seen.mismatch is not None:
+            return Verdict(simulator, tuple(reports), str(seen.mismatch), first, count)
+        moved(count)
+    return Verdict(simulator, tuple(reports))
+
+
+def replay(name: str, verdict: Verdict, given: dict[str, Any], stalls: bool) -> str:
+    """Return the command that runs the simulation again in which something differed."""
+    words = ["goldenspike", "cosim", name, "--simulator", verdict.simulator]
+    words += ["--from-trial", str(verdict.first), "--trials", str(verdict.count)]
+    for option, value in given.items():
+        words += [] if value is None else [option, str(value)]
+    return shlex.join(words if stalls else [*words, "--no-stalls"])
+
+
+def report(verdicts: Sequence[Verdict], stalls: bool) -> None:
+    """Print what the simulators saw."""
+    streams = "stalled at random" if stalls else "never stalled"
+    rows = []
+    for verdict in verdicts:
+        trials = max(verdict.total("trials"), 1)
+        right = verdict.problem is None
+        rows.append(
+            [
+                verdict.simulator,
+                verdict.total("trials"),
+                verdict.total("ticks"),
+                verdict.total("cycles"),
+                f"{verdict.total('cycles') / trials:.0f}",
+                f"{verdict.digest:08x}",
+                f"equal ({verdict.total('words')} words)" if right else "see below",
+                "0" if right else "1, stopped there",
+            ]
+        )
+    heads = ("simulator", "trials ", "ticks ", "cycles ", "a trial ", "digest", "weights", "mismatches")
+    console.show(f"Lockstep, streams {streams} (cycles include loading and reading back)", heads, rows)

@@ -1,0 +1,39 @@
+"""``goldenspike prove``: every twin equals its cell, for all inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from goldenspike.sim import proof
+from goldenspike.tools import console
+from goldenspike.tools.experiment import shipped
+from goldenspike.tools.job import prepare
+
+
+def cases(names: Sequence[str], *, catalog: bool) -> list[tuple[str, Any, Any]]:
+    """Return ``(where, cell, constants)`` of the catalog, and of experiments by name."""
+    found = list(proof.catalog_cases()) if catalog else []
+    for name in names:
+        job = prepare(name)
+        found += [(f"{job.experiment.name}: {where}", *rest) for where, *rest in job.plan.cells]
+    return found
+
+
+def run(names: Sequence[str], *, everything: bool = False) -> int:
+    """Prove and print a table; the counterexamples, if any, follow it."""
+    chosen = [*names, *(name for name in shipped() if everything and name not in names)]
+    asked = cases(chosen, catalog=everything or not names)
+    proofs = []
+    with console.progress() as bars:
+        bar = bars.add_task("Yosys reads the hardware", total=len(asked))
+        for found in proof.prove_all(asked):
+            proofs.append(found)
+            bars.update(bar, description=f"proved {found.cell.name}", advance=1)
+    rows = [(p.where, p.cell.name, p.status, f"{p.seconds:.2f}") for p in proofs]
+    console.show("Proofs, for all inputs", ("where", "cell", "status", "seconds "), rows)
+    failed = [p for p in proofs if not p.proved]
+    console.say(f"{len(proofs) - len(failed)} of {len(proofs)} proved")
+    for found in failed:
+        console.say(found)
+    return 1 if failed else 0

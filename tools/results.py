@@ -1,0 +1,108 @@
+"""What commands leave behind. Every file is written under another name first, then renamed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goldenspike.golden.cache import replacing
+from goldenspike.golden.parameters import choice
+from goldenspike.golden.plan import Plan
+from goldenspike.golden.trial import Session
+from goldenspike.tools.console import input_errors
+from goldenspike.tools.job import Job
+from goldenspike.tools.training import History, headline, smooth
+
+NAMES = {"compiled": "fixed point", "python": "fixed point", "ideal": "float64"}
+"""What an engine's results are called."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a JSON file."""
+    write_text(path, json.dumps(data, indent=2) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what results can depend on."""
+    return {name: importlib.metadata.version(name) for name in ("goldenspike", "numpy", "numba")}
+
+
+def write_weights(path: Path, session: Session) -> None:
+    """Write the weights of all projections: ``NAME.w``, raw integers, and ``NAME.format``.
+
+    Those of the ideal engine are real numbers, and their format is ``float64``.
+    """
+    arrays: dict[str, Any] = {}
+    for q in session.plan.projections:
+        raw = session.arrays[f"{q.name}.w"]
+        arrays[f"{q.name}.w"] = raw.astype(np.int64) if raw.dtype == object else raw
+        arrays[f"{q.name}.format"] = "float64" if session.kind == "ideal" else str(q.weight)
+    with replacing(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def read_weights(path: Path, plan: Plan) -> dict[str, np.ndarray]:
+    """Return the raw weights by projection, as :func:`write_weights` wrote them.
+
+    Raises
+    ------
+    InputError
+        If the file is none of its own, or of another network.
+    """
+    with input_errors(str(path)):
+        try:
+            with np.load(path) as file:
+                arrays = dict(file.items())
+        except (ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+            raise ValueError("Weights must be a file that `learn` wrote") from None
+        found = {}
+        for q in plan.projections:
+            choice(f"Weights of {q.name}", f"{q.name}.w", tuple(arrays))
+            written = str(arrays.get(f"{q.name}.format"))
+            if written != str(q.weight):
+                raise ValueError(f"Weights of {q.name} must be of {q.weight}, not {written}")
+            found[q.name] = arrays[f"{q.name}.w"]
+        return found
+
+
+def write_curve(path: Path, job: Job, histories: Sequence[History]) -> None:
+    """Draw the learning curve: the error of the trials, and the figure that counts."""
+    from matplotlib.figure import Figure
+
+    metric = headline(job, histories[0].last)
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    for history, style in zip(histories, ("-", "--"), strict=False):
+        name = NAMES[history.kind]
+        trials, means = smooth(history.errors)
+        if (means > 0).any():
+            above.set_yscale("log")
+        above.plot(trials, means, style, label=name)
+        below.plot(
+            [trial for trial, _ in history.measured],
+            [figures[metric] for _, figures in history.measured],
+            "o" + style,
+            markersize=3,
+            label=name,
+        )
+    above.set_title(f"{job.experiment.name}, seed {job.experiment.seed}")
+    above.set_ylabel("error of a trial")
+    below.set_ylabel(metric)
+    below.set_xlabel("trials")
+    for axes in (above, below):
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,124 @@
+"""Learning in steps: the same trials for one or more engines, measured on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from goldenspike.golden.parameters import nearest_word
+from goldenspike.golden.trial import Outcome, Session, in_parallel
+from goldenspike.tools.console import InputError
+from goldenspike.tools.job import Job
+
+POINTS = 10
+"""Measurements on the way, besides the one before the first trial."""
+STEP_S = 0.2
+"""About how long a step takes: how often progress moves and Ctrl-C is heard."""
+MOST = 4096
+"""Trials of a step, which bounds the memory of their stimulus."""
+
+
+@dataclass
+class History:
+    """What became of one session.
+
+    Parameters
+    ----------
+    kind
+        Its engine.
+    errors
+        Error of every trial, without perturbation where the baseline is paired, in the units that
+        `eta` refers to.
+    measured
+        ``(trials learned, figures)``.
+    """
+
+    kind: str
+    errors: np.ndarray
+    measured: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The figures at the end."""
+        return self.measured[-1][1]
+
+
+def real_errors(job: Job, kind: str, outcome: Outcome) -> np.ndarray:
+    """Return the first error of every trial as real numbers, scaled as the reward is."""
+    reward: Any = job.plan.reward
+    raw = outcome.errors[:, 0]
+    real = raw if kind == "ideal" else reward.error.to_float(raw.astype(np.float64))
+    return np.asarray(real, np.float64) * reward.scale
+
+
+def headline(job: Job, figures: dict[str, float]) -> str:
+    """Return the name of the figure that counts.
+
+    Raises
+    ------
+    InputError
+        If the experiment asks for one that its task does not measure.
+    """
+    metric = job.experiment.metric
+    if metric is None:
+        return next(iter(figures))
+    if metric not in figures:
+        listed = ", ".join(repr(name) for name in figures)
+        hint = nearest_word(metric, figures)
+        name = job.experiment.name
+        raise InputError(f"{name}: Metric must be one of {listed}, not {metric!r}{hint}")
+    return metric
+
+
+def train(
+    job: Job, sessions: Sequence[Session], moved: Callable[[int], Any] = lambda _: None
+) -> list[History]:
+    """Let sessions learn the experiment's trials, side by side.
+
+    How the trials are cut into steps changes nothing but when progress is shown.
+
+    Parameters
+    ----------
+    moved
+        Is told after every step how many trials it had.
+
+    Raises
+    ------
+    InputError
+        If the experiment's metric is not one of the task's.
+    """
+    trials = job.experiment.trials
+    histories = [History(session.kind, np.zeros(trials)) for session in sessions]
+    stops = sorted({trials * k // POINTS for k in range(POINTS + 1)})
+    size, done = 1, 0
+    for stop in stops:
+        while done < stop:
+            begin = time.perf_counter()
+            count = min(size, stop - done)
+            stimulus, samples = job.task.trials(done, count)
+            outcomes = in_parallel(
+                sessions, lambda session, s=stimulus, k=samples: session.learn(s, k), len(sessions)
+            )
+            for history, outcome in zip(histories, outcomes, strict=True):
+                history.errors[done : done + count] = real_errors(job, history.kind, outcome)
+            done += count
+            moved(count)
+            if time.perf_counter() - begin < STEP_S:
+                size = min(2 * size, MOST)
+        measured = in_parallel(sessions, job.task.measure, len(sessions))
+        for history, figures in zip(histories, measured, strict=True):
+            history.measured.append((done, figures))
+        headline(job, histories[0].last)
+    return histories
+
+
+def smooth(errors: np.ndarray, most: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most about `most` means of neighbouring errors, and the trials they stand at."""
+    width = max(1, len(errors) // most)
+    count = len(errors) // width
+    means = errors[: count * width].reshape(count, width).mean(axis=1)
+    return (np.arange(count) + 0.5) * width, means

@@ -1,0 +1,190 @@
+"""``goldenspike verilog``: an experiment's core as a Verilog file, and what other tools make of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from amaranth.hdl import Shape
+from amaranth.lib.wiring import In
+
+from goldenspike.golden.parameters import choice
+from goldenspike.hdl.core import LANES, Core
+from goldenspike.hdl.verilog import convert
+from goldenspike.sim import simulators, yosys
+from goldenspike.sim.simulators import MissingToolError, SimulationError
+from goldenspike.tools import console, results
+from goldenspike.tools.console import input_errors
+from goldenspike.tools.job import prepare
+
+READ = """read_verilog core.v
+hierarchy -check -top {top}
+proc
+check -assert
+stat
+"""
+SYNTHESIS_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Area:
+    """What Yosys counts.
+
+    Parameters
+    ----------
+    cells
+        How many of each kind.
+    memories, bits
+        Memories and their bits; 0 once they are mapped.
+    """
+
+    cells: dict[str, int]
+    memories: int
+    bits: int
+
+
+def module_name(name: str) -> str:
+    """Return the name of an experiment's core in Verilog."""
+    return f"{re.sub(r'[^A-Za-z0-9_]', '_', name)}_core"
+
+
+def run(
+    name: str,
+    *,
+    lanes: int = 8,
+    out: Path | None = None,
+    check: bool = True,
+    synth: str | None = None,
+) -> int:
+    """Write the Verilog and its region table, print both interfaces, and check."""
+    with input_errors("verilog"):
+        choice("Lanes", lanes, LANES)
+    job = prepare(name)
+    path = out or Path("build") / job.experiment.name / "core.v"
+    if check:
+        ready()
+    top = module_name(job.experiment.name)
+    with input_errors(name):
+        core = Core(job.plan, lanes)
+    with console.waiting("Amaranth and Yosys write the Verilog"):
+        text = convert(core, top)
+    table = path.with_name(f"{path.stem}.regions.json")
+    results.write_text(path, text)
+    results.write_text(table, json.dumps(regions(core), indent=2) + "\n")
+    console.show(f"Ports of {top}", ("port", "direction", "bits "), ports(core))
+    rows = [region.values() for region in regions(core)]
+    console.show("Regions", ("number ", "name", "words "), rows)
+    console.say(f"Written: {path} ({len(text.splitlines())} lines), {table}")
+    if check:
+        with console.waiting("Yosys and Icarus read it"):
+            area = read_back(text, top)
+        found = f"{area.memories} memories of {area.bits} bits"
+        console.say(f"Yosys {yosys_version()} and Icarus {simulators.version('icarus')} read it:")
+        console.say(f"  {sum(area.cells.values())} cells before synthesis, {found}")
+    if synth is not None:
+        with console.waiting(f"Yosys synthesises for {synth} (minutes)"):
+            area = synthesise(text, top, synth)
+        rows = sorted(area.cells.items(), key=lambda cell: -cell[1])
+        console.show(f"Cells on {synth}", ("cell", "number "), rows)
+    return 0
+
+
+def ready() -> None:
+    """Raise MissingToolError unless Yosys and Icarus are installed."""
+    simulators.version("icarus")
+    try:
+        yosys.command()
+    except RuntimeError as error:
+        raise MissingToolError(str(error)) from error
+
+
+def ports(core: Core) -> list[tuple[str, str, int]]:
+    """Return name, direction and bits of a core's ports, as the Verilog has them."""
+    found = [("clk", "input", 1), ("rst", "input", 1)]
+    for path, member, _ in core.signature.flatten(core):
+        direction = "input" if member.flow is In else "output"
+        name = "__".join(str(part) for part in path)
+        found.append((name, direction, Shape.cast(member.shape).width))
+    return found
+
+
+def regions(core: Core) -> list[dict[str, Any]]:
+    """Return what a host can load and read: number, name and words of each region."""
+    return [
+        {"number": number, "name": region.name, "words": region.words}
+        for number, region in enumerate(core.regions)
+    ]
+
+
+def counted(text: str) -> Area:
+    """Return what the last ``stat`` of Yosys counted."""
+    last = text[text.rindex("Printing statistics") :]
+    if "=== design hierarchy ===" in last:
+        last = last[last.index("=== design hierarchy ===") :]
+    cells = {}
+    totals = {}
+    for line in last.splitlines():
+        found = re.fullmatch(r"\s+(\d+)\s+(?:\S+\s+)?(\S.*?)\s*", line)
+        if found is None:
+            continue
+        number, what = int(found[1]), found[2]
+        if what in ("memories", "memory bits", "cells"):
+            totals[what] = number
+        elif re.fullmatch(r"[$\\]?[A-Za-z_][\w$]*", what) and "cells" in totals:
+            cells[what] = number
+    return Area(cells, totals.get("memories", 0), totals.get("memory bits", 0))
+
+
+def read_back(text: str, top: str) -> Area:
+    """Let Yosys and Icarus read a core; return what Yosys counts.
+
+    Raises
+    ------
+    SimulationError
+        With the end of the log of the one that does not read it.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "core.v").write_text(text, encoding="utf-8")
+        area = counted(_yosys(READ.format(top=top), folder))
+        done = subprocess.run(
+            ["iverilog", "-g2005", "-Wall", "-s", top, "-t", "null", "core.v"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            tail = "\n".join(done.stderr.splitlines()[-20:])
+            raise SimulationError(f"Icarus must read {top}, but does not:\n{tail}")
+    return area
+
+
+def synthesise(text: str, top: str, family: str) -> Area:
+    """Return what Yosys makes of a core for a family of FPGAs."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "core.v").write_text(text, encoding="utf-8")
+        script = f"read_verilog core.v\nsynth_{family} -top {top}\nstat\n"
+        return counted(_yosys(script, folder, SYNTHESIS_S))
+
+
+def _yosys(script: str, folder: Path, timeout_s: float = 300.0) -> str:
+    try:
+        return yosys.run(script, folder, timeout_s)
+    except RuntimeError as error:
+        raise SimulationError(str(error)) from error
+
+
+def yosys_version() -> str:
+    """Return the version of Yosys."""
+    words: Sequence[str] = subprocess.run(
+        [*yosys.command(), "-V"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    return words[1]

@@ -83,7 +83,7 @@ class Interval:
         return self._join(0, self.low >> count, self.high >> count)
 
     def __and__(self, mask: int) -> Interval:
-        inside = 0 <= self.low and self.high <= mask
+        inside = self.low >= 0 and self.high <= mask and mask & (mask + 1) == 0
         return self._join(0, self.low if inside else 0, self.high if inside else mask)
 
     def clamp(self, low: int, high: int) -> Interval:

@@ -9,6 +9,7 @@ are written as ``variable index value``.
 from __future__ import annotations
 
 from goldenspike.hdl.core import Core
+from goldenspike.hdl.digest import VARIABLE_BITS
 
 TOP = "clocked"
 PATH_BYTES = 1024
@@ -79,15 +80,18 @@ endmodule
 def bench(core: Core) -> str:
     """Return the Verilog of the bench around a core made with ``trace=True``."""
     wires, ports, writes = [], [], []
-    for k, tap in enumerate(core.taps):
-        wires.append(f"    wire valid_{k}; wire [31:0] index_{k}; wire signed [63:0] value_{k};")
+    for k in range(len(core.channels)):
+        wires.append(
+            f"    wire valid_{k}; wire [{VARIABLE_BITS - 1}:0] variable_{k}; "
+            f"wire [31:0] index_{k}; wire signed [63:0] value_{k};"
+        )
         ports.append(
-            f",\n        .trace_{k}_valid(valid_{k}), .trace_{k}_index(index_{k}),"
-            f" .trace_{k}_value(value_{k})"
+            f",\n        .trace_{k}_valid(valid_{k}), .trace_{k}_variable(variable_{k}),"
+            f"\n        .trace_{k}_index(index_{k}), .trace_{k}_value(value_{k})"
         )
         writes.append(
-            f'            if (valid_{k}) $fwrite(trace, "{tap.variable.number} %0d %0d\\n", '
-            f"index_{k}, value_{k});"
+            f'            if (valid_{k}) $fwrite(trace, "%0d %0d %0d\\n", '
+            f"variable_{k}, index_{k}, value_{k});"
         )
     return TEMPLATE.format(
         top=TOP,

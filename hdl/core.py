@@ -20,7 +20,7 @@ While a trial runs, `tick` is set for one cycle a tick (and one for the update) 
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,7 +29,7 @@ from goldenspike.golden.plan import Plan
 from goldenspike.golden.rules import three_factor
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import shape
-from goldenspike.hdl.digest import LATENCY, Digest
+from goldenspike.hdl.digest import LATENCY, VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.common import HostedMemory, Region, Tap
 from goldenspike.hdl.units.objective import ObjectiveUnit
 from goldenspike.hdl.units.population import PopulationUnit
@@ -87,9 +87,11 @@ class Core(wiring.Component):
         The network.
     lanes
         Synapses a cycle: 1, 2, 4, 8 or 16.
+    digest
+        Whether digests are made; without, `digest` is 0 and the core is smaller.
     trace
-        Whether the architectural writes are brought out, as ``trace_0_valid``, ``trace_0_index``,
-        ``trace_0_value`` and so on, in the order of `taps`.
+        Whether the architectural writes are brought out, by channel: ``trace_0_valid``,
+        ``trace_0_variable``, ``trace_0_index``, ``trace_0_value`` and so on.
 
     Members
     -------
@@ -108,7 +110,9 @@ class Core(wiring.Component):
         If a weight, input or target is wider than a stream word.
     """
 
-    def __init__(self, plan: Plan, lanes: int = 8, trace: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, lanes: int = 8, *, digest: bool = True, trace: bool = False
+    ) -> None:
         choice("Lanes", lanes, LANES)
         for p in plan.sources:
             checked(f"Signal of {p.name}", p.signal)
@@ -152,10 +156,11 @@ class Core(wiring.Component):
             "busy": Out(1),
             "fault": Out(1),
         }
-        self.trace = trace
-        for k in range(len(self.taps) if trace else 0):
+        self.with_digest, self.trace, self.channels = digest, trace, channels(self.taps)
+        for k in range(len(self.channels) if trace else 0):
             members |= {
                 f"trace_{k}_valid": Out(1),
+                f"trace_{k}_variable": Out(VARIABLE_BITS),
                 f"trace_{k}_index": Out(32),
                 f"trace_{k}_value": Out(64),
             }
@@ -172,16 +177,17 @@ class Core(wiring.Component):
             field: Signal(shape(fmt), name=field) for field, fmt in reward.baseline_state.items()
         }
         variables = plan.variables
-        self.taps.append(Tap(variables["reward.reward"], self.judged, Signal(1), self.reward))
-        for field, signal in self.baseline.items():
-            self.taps.append(Tap(variables[f"reward.{field}"], self.judged, Signal(1), signal))
-        for q in plan.plastic:
-            factor = self.synapses[q.name].factor
-            self.taps.append(Tap(variables[f"{q.name}.factor"], self.scaled, Signal(1), factor))
+        judged = [("reward", self.reward), *self.baseline.items()]
+        for channel, (field, signal) in enumerate(judged):
+            variable = variables[f"reward.{field}"]
+            self.taps.append(Tap(channel, variable, self.judged, Const(0), signal))
+        for channel, q in enumerate(plan.plastic):
+            variable, factor = variables[f"{q.name}.factor"], self.synapses[q.name].factor
+            self.taps.append(Tap(channel, variable, self.scaled, Const(0), factor))
         if reward.objective is not None:
             self.objective = ObjectiveUnit(plan, self.populations[reward.readout.name])
-            error = Tap(variables["reward.error"], self.tick_end, Signal(1), self.objective.error)
-            self.taps.append(error)
+            variable, error = variables["reward.error"], self.objective.error
+            self.taps.append(Tap(0, variable, self.tick_end, Const(0), error))
         return [
             Registers("errors", [self.reference, self.perturbed]),
             Registers("reward", [self.reward, *self.baseline.values()]),
@@ -204,15 +210,15 @@ class Core(wiring.Component):
             source.build(m)
         for registers in self.registers:
             registers.build(m)
-        m.submodules.digest = digest = Digest(self.taps)
-        m.d.comb += [self.digest.eq(digest.digest), digest.clear.eq(self.tick)]
+        for channel in self.channels:
+            channel.join(m)
+        if self.with_digest:
+            m.submodules.digest = digest = Digest(self.channels)
+            m.d.comb += [self.digest.eq(digest.digest), digest.clear.eq(self.tick)]
         if self.trace:
-            for k, tap in enumerate(self.taps):
-                m.d.comb += [
-                    getattr(self, f"trace_{k}_valid").eq(tap.valid),
-                    getattr(self, f"trace_{k}_index").eq(tap.index),
-                    getattr(self, f"trace_{k}_value").eq(tap.value),
-                ]
+            for k, channel in enumerate(self.channels):
+                for field in ("valid", "variable", "index", "value"):
+                    m.d.comb += getattr(self, f"trace_{k}_{field}").eq(getattr(channel, field))
         self._randomness(m)
         bases = self._connect(m)
         run, flags, done = Signal(), Signal(2), Signal()

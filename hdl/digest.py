@@ -1,42 +1,81 @@
-"""The digest in hardware: one exclusive-or network a tap, and a pipelined sum."""
+"""The digest in hardware: an exclusive-or network a channel, and a pipelined sum."""
 
 from functools import reduce
-from operator import add, xor
+from operator import add, or_, xor
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value, signed
 
 from goldenspike.golden.digest import CONSTANT, column
 from goldenspike.hdl.units.common import Tap
 
 LATENCY = 4
-"""Cycles from a tap to its place in the digest."""
+"""Cycles from a write to its place in the digest."""
+VARIABLE_BITS = 8
 INDEX_BIT, VALUE_BIT, VALUE_BITS = 32, 64, 64
 
 
-def crc(variable: int, index: Value, value: Value) -> Value:
-    """Return the CRC-32 of a write: each bit is the parity of some bits of index and value."""
-    constant = reduce(xor, (column(bit) for bit in range(32) if variable >> bit & 1), CONSTANT)
-    columns = [column(INDEX_BIT + bit) for bit in range(len(index))]
+class Channel:
+    """Writes of which at most one happens in a cycle.
+
+    Members
+    -------
+    valid, variable, index, value
+        Out: the write; `value` is signed.
+    """
+
+    def __init__(self, number: int, taps: list[Tap]) -> None:
+        self.taps = taps
+        name = f"channel_{number}"
+        width = max(len(tap.value) + (not tap.value.shape().signed) for tap in taps)
+        self.valid = Signal(name=f"{name}_valid")
+        self.variable = Signal(VARIABLE_BITS, name=f"{name}_variable")
+        self.index = Signal(max(len(tap.index) for tap in taps), name=f"{name}_index")
+        self.value = Signal(signed(width), name=f"{name}_value")
+
+    def join(self, m: Module) -> None:
+        """Add the selection of the tap that writes."""
+
+        def selected(values: list[Value]) -> Value:
+            pairs = zip(self.taps, values, strict=True)
+            return reduce(or_, (Mux(tap.valid, value, 0) for tap, value in pairs))
+
+        m.d.comb += [
+            self.valid.eq(reduce(or_, (tap.valid for tap in self.taps))),
+            self.variable.eq(selected([Const(tap.variable.number) for tap in self.taps])),
+            self.index.eq(selected([tap.index for tap in self.taps])),
+            self.value.eq(selected([tap.value for tap in self.taps])),
+        ]
+
+
+def channels(taps: list[Tap]) -> list[Channel]:
+    """Return the channels of some taps, in order."""
+    numbers = sorted({tap.channel for tap in taps})
+    return [Channel(n, [tap for tap in taps if tap.channel == n]) for n in numbers]
+
+
+def crc(variable: Value, index: Value, value: Value) -> Value:
+    """Return the CRC-32 of a write: each bit is the parity of some bits of the write."""
+    columns = [column(bit) for bit in range(len(variable))]
+    columns += [column(INDEX_BIT + bit) for bit in range(len(index))]
     columns += [column(VALUE_BIT + bit) for bit in range(len(value))]
-    if value.shape().signed:
-        # The bits above are all copies of the sign.
-        extension = (column(VALUE_BIT + bit) for bit in range(len(value), VALUE_BITS))
-        columns[-1] = reduce(xor, extension, columns[-1])
-    message = Cat(index, value)
+    # The bits above a signed value are all copies of its sign.
+    extension = (column(VALUE_BIT + bit) for bit in range(len(value), VALUE_BITS))
+    columns[-1] = reduce(xor, extension, columns[-1])
+    message = Cat(variable, index, value)
     bits = []
     for bit in range(32):
         mask = sum((of_bit >> bit & 1) << k for k, of_bit in enumerate(columns))
-        bits.append((message & mask).xor() ^ (constant >> bit & 1))
+        bits.append((message & mask).xor() ^ (CONSTANT >> bit & 1))
     return Cat(*bits)
 
 
 class Digest(Elaboratable):
-    """Sums the CRC-32 of the writes on all taps.
+    """Sums the CRC-32 of the writes on all channels.
 
     Parameters
     ----------
-    taps
+    channels
         The writes.
 
     Members
@@ -47,22 +86,26 @@ class Digest(Elaboratable):
         Out: the sum, :data:`LATENCY` cycles after the last write.
     """
 
-    def __init__(self, taps: list[Tap]) -> None:
-        self.taps = taps
+    def __init__(self, channels: list[Channel]) -> None:
+        self.channels = channels
         self.clear = Signal(name="digest_clear")
         self.digest = Signal(32, name="digest")
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         terms = []
-        for tap in self.taps:
+        for channel in self.channels:
             valid, hashed = Signal(), Signal(32)
-            index = Signal(len(tap.index))
-            value = Signal(tap.value.shape())
-            m.d.sync += valid.eq(tap.valid)
-            with m.If(tap.valid):  # Nothing toggles where nothing is written.
-                m.d.sync += [index.eq(tap.index), value.eq(tap.value)]
-            m.d.sync += hashed.eq(Mux(valid, crc(tap.variable.number, index, value), 0))
+            variable, index = Signal.like(channel.variable), Signal.like(channel.index)
+            value = Signal.like(channel.value)
+            m.d.sync += valid.eq(channel.valid)
+            with m.If(channel.valid):  # Nothing toggles where nothing is written.
+                m.d.sync += [
+                    variable.eq(channel.variable),
+                    index.eq(channel.index),
+                    value.eq(channel.value),
+                ]
+            m.d.sync += hashed.eq(Mux(valid, crc(variable, index, value), 0))
             terms.append(hashed)
         total = Signal(32)
         m.d.sync += total.eq(reduce(add, terms))  # Modulo 2**32, as the digest is.

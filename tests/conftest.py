@@ -56,7 +56,9 @@ def graded() -> Network:
 
 def deep() -> Network:
     """Return two layers, recurrent and skipping, both rules, stochastic rounding, Gaussians."""
-    stochastic = replace(WP, rounding=Rounding.STOCHASTIC, distribution=Distribution.GAUSSIAN)
+    stochastic = replace(
+        WP, sigma=0.177, rounding=Rounding.STOCHASTIC, distribution=Distribution.GAUSSIAN
+    )
     gaussian = replace(NP, distribution=Distribution.GAUSSIAN)
     hidden = replace(LIF, reset="to_value", compare=">", drive="complement")
     return Network(

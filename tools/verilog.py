@@ -15,21 +15,29 @@ from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
 from goldenspike.golden.parameters import choice
+from goldenspike.hdl import yosys
 from goldenspike.hdl.core import LANES, Core
 from goldenspike.hdl.verilog import convert
-from goldenspike.sim import simulators, yosys
+from goldenspike.sim import simulators
 from goldenspike.sim.simulators import MissingToolError, SimulationError
 from goldenspike.tools import console, results
 from goldenspike.tools.console import input_errors
 from goldenspike.tools.job import prepare
 
-READ = """read_verilog core.v
-hierarchy -check -top {top}
+STAT = "stat.json"
+READ = f"""read_verilog core.v
+hierarchy -check -top {{top}}
 proc
 check -assert
-stat
+tee -q -o {STAT} stat -json
+"""
+SYNTHESIS = f"""read_verilog core.v
+synth_{{family}} -top {{top}}
+tee -q -o {STAT} stat -json
 """
 SYNTHESIS_S = 1800.0
+NO_CELL = "$scopeinfo"
+"""A mark that Yosys leaves where a module was, and counts."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,7 @@ def run(
         choice("Lanes", lanes, LANES)
     job = prepare(name)
     path = out or Path("build") / job.experiment.name / "core.v"
-    if check:
-        ready()
+    ready(icarus=check)
     top = module_name(job.experiment.name)
     with input_errors(name):
         core = Core(job.plan, lanes)
@@ -95,9 +102,10 @@ def run(
     return 0
 
 
-def ready() -> None:
-    """Raise MissingToolError unless Yosys and Icarus are installed."""
-    simulators.version("icarus")
+def ready(*, icarus: bool = False) -> None:
+    """Raise MissingToolError unless Yosys, and Icarus if asked for, are installed."""
+    if icarus:
+        simulators.version("icarus")
     try:
         yosys.command()
     except RuntimeError as error:
@@ -122,23 +130,12 @@ def regions(core: Core) -> list[dict[str, Any]]:
     ]
 
 
-def counted(text: str) -> Area:
-    """Return what the last ``stat`` of Yosys counted."""
-    last = text[text.rindex("Printing statistics") :]
-    if "=== design hierarchy ===" in last:
-        last = last[last.index("=== design hierarchy ===") :]
-    cells = {}
-    totals = {}
-    for line in last.splitlines():
-        found = re.fullmatch(r"\s+(\d+)\s+(?:\S+\s+)?(\S.*?)\s*", line)
-        if found is None:
-            continue
-        number, what = int(found[1]), found[2]
-        if what in ("memories", "memory bits", "cells"):
-            totals[what] = number
-        elif re.fullmatch(r"[$\\]?[A-Za-z_][\w$]*", what) and "cells" in totals:
-            cells[what] = number
-    return Area(cells, totals.get("memories", 0), totals.get("memory bits", 0))
+def counted(folder: Path) -> Area:
+    """Return what Yosys's ``stat`` wrote."""
+    design = json.loads((folder / STAT).read_text(encoding="utf-8"))["design"]
+    kinds = design["num_cells_by_type"]
+    cells = {kind.lstrip("\\"): count for kind, count in kinds.items() if kind != NO_CELL}
+    return Area(cells, design["num_memories"], design["num_memory_bits"])
 
 
 def read_back(text: str, top: str) -> Area:
@@ -152,7 +149,7 @@ def read_back(text: str, top: str) -> Area:
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "core.v").write_text(text, encoding="utf-8")
-        area = counted(_yosys(READ.format(top=top), folder))
+        _yosys(READ.format(top=top), folder)
         done = subprocess.run(
             ["iverilog", "-g2005", "-Wall", "-s", top, "-t", "null", "core.v"],
             cwd=folder,
@@ -163,7 +160,7 @@ def read_back(text: str, top: str) -> Area:
         if done.returncode:
             tail = "\n".join(done.stderr.splitlines()[-20:])
             raise SimulationError(f"Icarus must read {top}, but does not:\n{tail}")
-    return area
+        return counted(folder)
 
 
 def synthesise(text: str, top: str, family: str) -> Area:
@@ -171,13 +168,13 @@ def synthesise(text: str, top: str, family: str) -> Area:
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "core.v").write_text(text, encoding="utf-8")
-        script = f"read_verilog core.v\nsynth_{family} -top {top}\nstat\n"
-        return counted(_yosys(script, folder, SYNTHESIS_S))
+        _yosys(SYNTHESIS.format(top=top, family=family), folder, SYNTHESIS_S)
+        return counted(folder)
 
 
-def _yosys(script: str, folder: Path, timeout_s: float = 300.0) -> str:
+def _yosys(script: str, folder: Path, timeout_s: float = 300.0) -> None:
     try:
-        return yosys.run(script, folder, timeout_s)
+        yosys.run(script, folder, timeout_s)
     except RuntimeError as error:
         raise SimulationError(str(error)) from error
 

@@ -1,5 +1,7 @@
 """What the units share: taps, regions, memories."""
 
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Signal, Value
@@ -11,13 +13,21 @@ from goldenspike.golden.plan import Variable
 class Tap(NamedTuple):
     """An architectural write, seen in the cycle in which it happens.
 
-    `index` is packed as in the digest, `value` is a raw integer of the variable's format.
+    `channel` is shared with taps that are never valid in the same cycle. `index` is packed as in
+    the digest, `value` is a raw integer of the variable's format.
     """
 
+    channel: int
     variable: Variable
     valid: Value
     index: Value
     value: Value
+
+
+def times(value: Value, constant: int) -> Value:
+    """Return ``value * constant`` as a sum of shifts: an address is not worth a multiplier."""
+    shifts = [k for k in range(constant.bit_length()) if constant >> k & 1]
+    return reduce(add, (value << k for k in shifts))
 
 
 class Region:

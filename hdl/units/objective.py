@@ -38,8 +38,8 @@ class ObjectiveUnit(Elaboratable):
         self.region = Region("counts", reward.readout.size) if self.counts else None
         valid, index, _ = readout.reported
         self.taps = [
-            Tap(plan.variables[f"reward.{field}"], valid, index, value)
-            for field, value in self.counts.items()
+            Tap(channel, plan.variables[f"reward.{field}"], valid, index, value)
+            for channel, (field, value) in enumerate(self.counts.items(), len(readout.taps))
         ]
 
     def elaborate(self, platform: Any) -> Module:

@@ -80,8 +80,8 @@ class PopulationUnit(Elaboratable):
         state = {field: Signal(shape(fmt)) for field, fmt in population.state.items()}
         self.next_state = state
         self.taps = [
-            Tap(plan.variables[f"{name}.{field}"], *self.stepped, value)
-            for field, value in state.items()
+            Tap(channel, plan.variables[f"{name}.{field}"], *self.stepped, value)
+            for channel, (field, value) in enumerate(state.items())
         ]
 
     def elaborate(self, platform: Any) -> Module:

@@ -14,7 +14,7 @@ from goldenspike.golden.synapses import delta
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import shape
 from goldenspike.hdl.fixed import align
-from goldenspike.hdl.units.common import Region, Tap, memory
+from goldenspike.hdl.units.common import Region, Tap, memory, times
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import RowSource
 from goldenspike.hdl.units.variates import FieldSource
@@ -96,7 +96,7 @@ class SynapseUnit(Elaboratable):
         m.d.comb += rows.start.eq(self.deliver)
         # Read: a row, group by group; the fields it needs must be there.
         delivering, learning = Signal(), Signal()
-        held, row, signal = Signal(), Signal(16), Signal(shape(q.pre.signal))
+        held, row, signal = Signal(), Signal(range(q.pre.size)), Signal(shape(q.pre.signal))
         group = Signal(range(groups))
         base = Signal(range(q.pre.size * groups))
         last = group == groups - 1
@@ -123,7 +123,7 @@ class SynapseUnit(Elaboratable):
                     held.eq(1),
                     row.eq(rows.o.payload.row),
                     signal.eq(rows.o.payload.signal),
-                    base.eq(rows.o.payload.row * groups),
+                    base.eq(times(rows.o.payload.row, groups)),
                 ]
             with m.Elif(go & last):
                 m.d.sync += held.eq(0)
@@ -139,7 +139,7 @@ class SynapseUnit(Elaboratable):
             ]
         # Compute: the words stand; what goes with them is one cycle old.
         valid, learns = Signal(), Signal()
-        at, at_row, at_group = Signal.like(base), Signal(16), Signal(range(groups))
+        at, at_row, at_group = Signal.like(base), Signal.like(row), Signal.like(group)
         seen = Signal.like(signal)
         m.d.sync += [
             valid.eq(go),
@@ -151,7 +151,7 @@ class SynapseUnit(Elaboratable):
         ]
         # Write back, and hand over.
         writing, wrote_learned, traced = Signal(), Signal(), Signal()
-        back, back_row, back_group = Signal.like(base), Signal(16), Signal(range(groups))
+        back, back_row, back_group = Signal.like(base), Signal.like(row), Signal.like(group)
         m.d.sync += [
             writing.eq(valid),
             wrote_learned.eq(learns),
@@ -224,10 +224,12 @@ class _Visit:
         self.addend = Signal(shape(unit.projection.post.current))
         self.index = Signal(32)
         self.w = Signal(unit.layout["w"].shape)
-        unit.taps.append(Tap(plan.variables[f"{name}.w"], self.learned, self.index, self.w))
+        w = plan.variables[f"{name}.w"]
+        unit.taps.append(Tap(lane, w, self.learned, self.index, self.w))
         if "e" in dict(unit.layout):
             self.e = Signal(unit.layout["e"].shape)
-            unit.taps.append(Tap(plan.variables[f"{name}.e"], self.traced, self.index, self.e))
+            e = plan.variables[f"{name}.e"]
+            unit.taps.append(Tap(lane, e, self.traced, self.index, self.e))
 
     def build(
         self, m: Module, read: ReadPort, write: WritePort, signal: Signal, learns: Signal

@@ -38,9 +38,6 @@ from goldenspike.golden.synapses import delta
 if TYPE_CHECKING:
     from goldenspike.golden.plan import Plan, PlannedPopulation, PlannedProjection
 
-PASSES, UPDATE = 1, 2
-"""Bits of `learn`: run the passes of a learning trial, do its update. 0 runs one plain pass."""
-
 
 @cell
 def fill_variates(
@@ -80,7 +77,9 @@ class _Writer:
     def note(self, variable: int, index: str, value: str) -> None:
         """Write the line that digests a write, if this program digests."""
         if self.traced:
-            self(f"digest = note(digest, trace, k * digests.shape[1] + step, {variable}, {index}, {value})")
+            self(
+                f"digest = note(digest, trace, k * digests.shape[1] + step, {variable}, {index}, {value})"
+            )
 
     def __enter__(self) -> None:
         self.depth += 1

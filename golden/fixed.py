@@ -209,9 +209,7 @@ def limit(x: Any, fmt: Any, overflow: int) -> Any:
 
 
 @cell
-def requantize_integer(
-    x: Any, frac: int, fmt: Any, rounding: int, overflow: int, word: Any
-) -> Any:
+def requantize_integer(x: Any, frac: int, fmt: Any, rounding: int, overflow: int, word: Any) -> Any:
     """Round `x` of `frac` fraction bits to `fmt` and limit it."""
     return limit(round_shift(x, frac - fmt.frac, rounding, word), fmt, overflow)
 

@@ -202,7 +202,9 @@ def read_network(data: dict[str, Any]) -> Network:
             model = Source.read(rest, where)
         else:
             model = _model("Model", neurons, rest, where)
-        populations.append(_field({}, Population, where, name=name, size=table["size"], model=model))
+        populations.append(
+            _field({}, Population, where, name=name, size=table["size"], model=model)
+        )
     projections = []
     for table in data.get("projection", ()):
         where = "projection"

@@ -27,6 +27,8 @@ from goldenspike.golden.randomness import (
 from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
 
+PASSES, UPDATE = 1, 2
+"""Flags of a run: the passes of a learning trial, its update. 0 is one plain pass."""
 RANDOMNESS = "randomness"
 """Where the cells of randomness are: of fixed formats, proved, and beyond what intervals see."""
 
@@ -245,7 +247,9 @@ def _ordered(network: Network) -> list[Population]:
         ready = [
             name
             for name in left
-            if not any(q.post == name and q.pre in left and not q.delay for q in network.projections)
+            if not any(
+                q.post == name and q.pre in left and not q.delay for q in network.projections
+            )
         ]
         if not ready:
             raise ValueError(
@@ -344,9 +348,7 @@ def _reward(network: Network, populations: dict[str, PlannedPopulation]) -> Plan
             f"Error of {given.objective} must fit {WIDEST - 6} bits, not {error.width}: narrow the "
             f"signal of {readout.name} or the target"
         )
-    baseline: Any = next(
-        m for m in catalog.BASELINES.values() if m.Params is type(given.baseline)
-    )
+    baseline: Any = next(m for m in catalog.BASELINES.values() if m.Params is type(given.baseline))
     return PlannedReward(
         readout,
         objective,
@@ -434,11 +436,7 @@ def plan(network: Network) -> Plan:
     given = {p.name: p for p in order}
     signals: dict[str, Format] = {}
     for p in order:
-        signals[p.name] = (
-            p.model.signal
-            if isinstance(p.model, Source)
-            else _signal(p.model)
-        )
+        signals[p.name] = p.model.signal if isinstance(p.model, Source) else _signal(p.model)
     delivered = {
         q.name: _delivered(q, network, number, signals[q.pre], given[q.post].size)
         for number, q in enumerate(network.projections)
@@ -452,7 +450,9 @@ def plan(network: Network) -> Plan:
         ]
         if isinstance(p.model, Source):
             if incoming:
-                raise ValueError(f"Source {p.name} must have no projection to it, not {len(incoming)}")
+                raise ValueError(
+                    f"Source {p.name} must have no projection to it, not {len(incoming)}"
+                )
             populations[p.name] = PlannedPopulation(
                 number, p.name, p.size, p.model, None, None, p.model.signal, BIT, None
             )

@@ -18,7 +18,7 @@ import numpy as np
 from goldenspike.golden import engine, randomness
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.parameters import choice
-from goldenspike.golden.plan import Plan
+from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.randomness import Distribution, Stream
 
 ENGINES = ("compiled", "python", "ideal")
@@ -121,9 +121,10 @@ class Session:
         plan = self.plan
         ideal = self.kind == "ideal"
         for variable in plan.variables.values():
-            if variable.name not in ("reward.error", "reward.reward") and not variable.name.endswith(
-                ".factor"
-            ):
+            if variable.name not in (
+                "reward.error",
+                "reward.reward",
+            ) and not variable.name.endswith(".factor"):
                 shape = variable.shape or (1,)
                 self.arrays[variable.name] = self._zeros(variable.format, *shape)
         for p in plan.neurons:
@@ -230,7 +231,7 @@ class Session:
         external
             ``(trials, passes)``, the errors of an external objective, where they are known.
         """
-        outcome = self._run(engine.PASSES | engine.UPDATE, stimulus, samples, **more)
+        outcome = self._run(PASSES | UPDATE, stimulus, samples, **more)
         self.trial = (self.trial + len(samples)) & randomness.MASK
         return outcome
 
@@ -249,9 +250,9 @@ class Session:
             Gets the readout's signals, ``(ticks, neurons)``, of the trial's last pass and returns
             the errors of its passes, raw.
         """
-        first = self._run(engine.PASSES, stimulus, [sample], record=True)
+        first = self._run(PASSES, stimulus, [sample], record=True)
         errors = np.asarray(judge(first.signals[0])).reshape(1, -1)
-        outcome = self._run(engine.UPDATE, stimulus, [sample], external=errors)
+        outcome = self._run(UPDATE, stimulus, [sample], external=errors)
         self.trial = (self.trial + 1) & randomness.MASK
         return outcome
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.hdl.core import LOAD, READ, RUN, Core
+from goldenspike.hdl.core import Core
+from goldenspike.hdl.units.commands import LOAD, READ, RUN
 from goldenspike.hdl.units.rows import WORD_BITS, words_of
 
 MASK = 0xFFFFFFFF

@@ -110,8 +110,7 @@ def random_network(seed: int) -> Network:
         for k in range(d.between(1, 2))
     ]
     layers = [
-        Population(f"layer_{k}", d.one(1, 2, 5, 9, 34), d.neurons())
-        for k in range(d.between(1, 3))
+        Population(f"layer_{k}", d.one(1, 2, 5, 9, 34), d.neurons()) for k in range(d.between(1, 3))
     ]
     projections = []
     before = sources
@@ -121,9 +120,7 @@ def random_network(seed: int) -> Network:
             pairs.append((layer, 1))
         for pre, delay in pairs:
             weight = Format(True, d.between(4, 12), d.between(2, 5))
-            projections.append(
-                Projection(pre.name, layer.name, weight, delay, rule=d.rule())
-            )
+            projections.append(Projection(pre.name, layer.name, weight, delay, rule=d.rule()))
         before = [layer]
     if all(q.rule is None for q in projections):
         rule = weight_perturbation.Params(0.5, 0.25, Format(True, 12, 6))

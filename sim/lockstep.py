@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from goldenspike.golden import engine
-from goldenspike.golden.plan import Plan
+from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import bench, host, verilog
 from goldenspike.hdl.core import Core
 from goldenspike.sim import simulators
 
 BENCH = "goldenspike.sim.benches.lockstep_bench"
-LEARN = engine.PASSES | engine.UPDATE
+LEARN = PASSES | UPDATE
 TRACE_ROWS = 1 << 22
 SLOWEST = 20_000_000
 """Cycles after which a silent core is taken to hang."""
@@ -135,9 +134,9 @@ def script(
             width = reward.error.width
             known = [0] * (2 - external.shape[1]) + [int(e) for e in external[k]]
             values = [word for error in known for word in host.wide_words(error, width)]
-            words += host.run(engine.PASSES)
+            words += host.run(PASSES)
             words += host.load(core, "errors", values)
-            words += host.run(engine.UPDATE)
+            words += host.run(UPDATE)
     return words
 
 
@@ -284,8 +283,10 @@ def explain(
     variables = {v.number: v for v in plan.variables.values()}
     missing = Counter(map(tuple, golden.tolist())) - Counter(map(tuple, hardware.tolist()))
     extra = Counter(map(tuple, hardware.tolist())) - Counter(map(tuple, golden.tolist()))
-    step = "update" if tick == plan.passes * plan.ticks else (
-        f"pass {tick // plan.ticks}, tick {tick % plan.ticks}"
+    step = (
+        "update"
+        if tick == plan.passes * plan.ticks
+        else (f"pass {tick // plan.ticks}, tick {tick % plan.ticks}")
     )
     for number, index, value in golden.tolist():
         if (number, index, value) in missing:

@@ -222,18 +222,18 @@ BAD = [
     (put(*LIF, "treshold", value=1.0), NEURON_KEYS + "'treshold' (did you mean 'threshold'?)"),
     (
         drop(*LIF, "threshold"),
-        ("population 'classes' must have the key 'threshold', which is missing"),
+        "population 'classes' must have the key 'threshold', which is missing",
     ),
     (drop(*LIF, "size"), "population 'classes' must have the key 'size', which is missing"),
     (drop(*LIF, "model"), "population 'classes' must have the key 'model', which is missing"),
     (drop(*LIF, "name"), "population None must have the key 'name', which is missing"),
     (
         put(*LIF, "name", value="Classes"),
-        ("population 'Classes': Name must be a lower-case identifier, not 'Classes'"),
+        "population 'Classes': Name must be a lower-case identifier, not 'Classes'",
     ),
     (
         put(*LIF, "name", value="a b"),
-        ("population 'a b': Name must be a lower-case identifier, not 'a b'"),
+        "population 'a b': Name must be a lower-case identifier, not 'a b'",
     ),
     (put(*LIF, "size", value=0), "population 'classes': Size of classes must be 1 to 65535, not 0"),
     (put(*LIF, "decay", value=2.0), "population 'classes': Decay must be 0 to 1, not 2.0"),
@@ -246,7 +246,7 @@ BAD = [
     ),
     (
         put(*SOURCE, "signel", value="fxp-u1/0"),
-        ("Key of population 'pixels' must be one of signal, not 'signel' (did you mean 'signal'?)"),
+        "Key of population 'pixels' must be one of signal, not 'signel' (did you mean 'signal'?)",
     ),
     (
         put(*PROJECTION, "wieght", value="fxp-s16/14"),
@@ -255,11 +255,11 @@ BAD = [
     (drop(*PROJECTION, "weight"), "projection must have the key 'weight', which is missing"),
     (
         put(*PROJECTION, "delay", value=2),
-        ("projection pixels_to_classes: Delay of pixels_to_classes must be one of 0, 1, not 2"),
+        "projection pixels_to_classes: Delay of pixels_to_classes must be one of 0, 1, not 2",
     ),
     (
         put(*PROJECTION, "initial", value=-1.0),
-        ("projection pixels_to_classes: Initial of pixels_to_classes must be 0 or more, not -1.0"),
+        "projection pixels_to_classes: Initial of pixels_to_classes must be 0 or more, not -1.0",
     ),
     (
         put(*RULE_AT, "model", value="node_perturbtion"),
@@ -318,15 +318,15 @@ def test_bad_descriptions_are_named(edit: Edit, message: str) -> None:
         (put("reward", value=1), "reward must be a table, not 1"),
         (
             put("reward", "baseline", value="paired"),
-            ("baseline of reward must be a table, not 'paired'"),
+            "baseline of reward must be a table, not 'paired'",
         ),
         (
             put(*LIF, "membrane", value=16),
-            ("membrane of population 'classes' must be a format such as 'fxp-s16/12', not 16"),
+            "membrane of population 'classes' must be a format such as 'fxp-s16/12', not 16",
         ),
         (
             put(*LIF, "decay", value="0.9"),
-            ("decay of population 'classes' must be of type float, not '0.9'"),
+            "decay of population 'classes' must be of type float, not '0.9'",
         ),
         (
             put(*RULE_AT, "sigma", value=True),

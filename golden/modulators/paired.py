@@ -50,9 +50,7 @@ def step(c: Any, s: Any, x: Any) -> Any:
     """Make the reward of a trial."""
     difference = x.reference - x.error
     return s, Outputs(
-        requantize(
-            difference, c.error.frac, c.reward, Rounding.HALF_EVEN, Overflow.SATURATE, 0
-        )
+        requantize(difference, c.error.frac, c.reward, Rounding.HALF_EVEN, Overflow.SATURATE, 0)
     )
 
 

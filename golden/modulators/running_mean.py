@@ -76,9 +76,7 @@ def step(c: Any, s: Any, x: Any) -> Any:
     error = align(x.error, EXTRA)
     mean = select(s.primed == 1, s.mean, error)
     difference = mean - error
-    reward = requantize(
-        difference, c.mean.frac, c.reward, Rounding.HALF_EVEN, Overflow.SATURATE, 0
-    )
+    reward = requantize(difference, c.mean.frac, c.reward, Rounding.HALF_EVEN, Overflow.SATURATE, 0)
     moved = align(mean, RATE.frac) - difference * c.rate
     after = requantize(
         moved, c.mean.frac + RATE.frac, c.mean, Rounding.HALF_EVEN, Overflow.SATURATE, 0

@@ -47,9 +47,7 @@ def constants(signal: Format, target: Format, ticks: int, size: int) -> Constant
         (signal.high << shifts[0]) - (target.low << shifts[1]),
         (target.high << shifts[1]) - (signal.low << shifts[0]),
     )
-    return Constants(
-        signal, target, Format.holding(0, ticks * size * most**2, 2 * frac), *shifts
-    )
+    return Constants(signal, target, Format.holding(0, ticks * size * most**2, 2 * frac), *shifts)
 
 
 @cell

@@ -109,9 +109,7 @@ class Params(Parameters):
 def step(c: Any, s: Any, x: Any) -> Any:
     """One tick."""
     u = align(s.y * c.decay, c.leak_shift) + align(x.current * c.drive, c.drive_shift)
-    y = requantize(
-        u + align(c.bias, c.bias_shift), c.frac, c.output, c.rounding, c.overflow, 0
-    )
+    y = requantize(u + align(c.bias, c.bias_shift), c.frac, c.output, c.rounding, c.overflow, 0)
     return State(y), Outputs(y)
 
 

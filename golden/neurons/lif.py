@@ -135,9 +135,7 @@ def step(c: Any, s: Any, x: Any) -> Any:
     kept = select(spiked & c.to_value, c.reset_value, s.v)
     reset = select(spiked & (not c.to_value), c.threshold, 0)
     u = align(kept * c.decay, c.leak_shift) + align(x.current * c.drive, c.drive_shift)
-    v = requantize(
-        u - align(reset, c.reset_shift), c.frac, c.membrane, c.rounding, c.overflow, 0
-    )
+    v = requantize(u - align(reset, c.reset_shift), c.frac, c.membrane, c.rounding, c.overflow, 0)
     spike = select((v > c.threshold) | ((v == c.threshold) & c.inclusive), 1, 0)
     return State(v, spike), Outputs(spike)
 

@@ -1,1 +1,1 @@
-"""Plumbing: the parts of a core that move integers between memories and twins, and compute nothing."""
+"""Plumbing: what moves integers between memories and twins, and computes nothing."""

@@ -125,9 +125,7 @@ class PopulationUnit(Elaboratable):
             signal.eq(neuron.signal),
         ]
         writing = self._signals(m)
-        m.d.comb += self.busy.eq(
-            running | driving | stepping | reported | writing | drawing
-        )
+        m.d.comb += self.busy.eq(running | driving | stepping | reported | writing | drawing)
         return m
 
     def _accumulators(

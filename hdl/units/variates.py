@@ -131,7 +131,9 @@ class FieldSource(wiring.Component):
         return m
 
 
-def share(m: Module, source: BlockSource, clients: list[FieldSource], seed: Any, trial: Any) -> None:
+def share(
+    m: Module, source: BlockSource, clients: list[FieldSource], seed: Any, trial: Any
+) -> None:
     """Connect field sources to the one block source, the first that wants going first."""
     m.d.comb += [source.key0.eq(seed), source.counter.eq(trial)]
     owner = Signal(range(len(clients) + 1))

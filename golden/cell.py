@@ -1,6 +1,6 @@
 """Cells: pure, branch-free functions on integers, and the three words they choose with.
 
-A cell is ``step(constants, state, inputs) -> (state, outputs)``, all four ``NamedTuple``\\ s. The same
+A cell is ``step(constants, state, inputs) -> (state, outputs)``, all four named tuples. The same
 source runs on Python integers, is compiled by Numba, runs on symbols for the proof and on
 intervals for the range check, and, on floats, is the ideal that fixed point is compared with.
 So a cell never says ``if`` about data: it says :func:`select` and :func:`clamp`, and joins
@@ -63,7 +63,7 @@ def _align(x, shift):
 
 
 class Ports(NamedTuple):
-    """The formats of a cell's state, inputs and outputs: its ``NamedTuple``\\ s filled with Formats."""
+    """The formats of a cell's state, inputs and outputs: its named tuples filled with them."""
 
     state: tuple[Format, ...]
     inputs: tuple[Format, ...]

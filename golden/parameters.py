@@ -1,4 +1,4 @@
-"""What every ``Params`` shares: reading from plain data, and errors that name the nearest right word."""
+"""What every ``Params`` shares: plain data in and out, errors that name the nearest right word."""
 
 from __future__ import annotations
 

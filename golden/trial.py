@@ -19,6 +19,7 @@ from goldenspike.golden import engine, randomness
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
+from goldenspike.golden.program import program
 from goldenspike.golden.randomness import Distribution, Stream
 
 ENGINES = ("compiled", "python", "ideal")
@@ -302,7 +303,7 @@ class Session:
             arguments[f"{p.name}.inputs"] = self._signal(stimulus.inputs[p.name], p.signal)
         arguments |= self.arrays | self._scratch | self._constants
         names = [name.replace(".", "__") for name in arguments]
-        source = engine.program(plan, names, traced)
+        source = program(plan, names, traced)
         if self.kind == "python":
             engine.load(source).run(*arguments.values())
         else:
@@ -349,6 +350,6 @@ def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
 
 
 def in_parallel(sessions: Sequence[Session], work: Callable[[Session], Any], threads: int) -> list:
-    """Return ``work(session)`` of every session, run by threads: the engine frees the interpreter."""
+    """Return ``work(session)`` of every session, by threads: the engine frees the interpreter."""
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, sessions))

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import z3
 from amaranth.lib.wiring import In, Out
 
+from goldenspike.hdl import yosys
 from goldenspike.hdl.catalog import TWINS
 from goldenspike.hdl.cell import Port, list_ports, shape
-from goldenspike.hdl import yosys
 from goldenspike.sim.query import read_terms, search
 from goldenspike.sim.sides import cell_results, twin_results
 from goldenspike.sim.symbolic import Symbol

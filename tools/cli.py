@@ -73,7 +73,7 @@ def demo(
     """
     from goldenspike.tools import demo as work
 
-    return work.run(trials=trials, lockstep=lockstep, seed=seed, lanes=lanes, out=out)
+    return work.run(trials=trials, together=lockstep, seed=seed, lanes=lanes, out=out)
 
 
 @_command(

@@ -19,7 +19,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-
 PLAIN_WIDTH = 100
 """Columns of what goes to a file or a pipe."""
 

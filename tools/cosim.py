@@ -82,7 +82,8 @@ def run(
         choice("Lanes", lanes, LANES)
         choice("Simulator", simulator, (*simulators.SIMULATORS, "both"))
         if waves is not None and (waves.suffix != ".vcd" or simulator == "both"):
-            raise ValueError(f"Waves must be one simulator's file ending in .vcd, not {str(waves)!r}")
+            asked = f"{str(waves)!r} on {simulator}"
+            raise ValueError(f"Waves must be a .vcd file of one simulator, not {asked}")
     job = prepare(name, seed=seed)
     chosen = simulators.SIMULATORS if simulator == "both" else (simulator,)
     for one in chosen:
@@ -201,5 +202,6 @@ def report(verdicts: Sequence[Verdict], stalls: bool) -> None:
                 "0" if right else "1, stopped there",
             ]
         )
-    heads = ("simulator", "trials ", "ticks ", "cycles ", "a trial ", "digest", "weights", "mismatches")
-    console.show(f"Lockstep, streams {streams} (cycles include loading and reading back)", heads, rows)
+    heads = "simulator;trials ;ticks ;cycles ;a trial ;digest;weights;mismatches".split(";")
+    title = f"Lockstep, streams {streams}; cycles include loading and reading back"
+    console.show(title, heads, rows)

@@ -120,9 +120,8 @@ def find(name: str) -> Path:
             return path
         raise InputError(f"Experiment must be a file that exists, not {name!r}")
     listed = ", ".join(known)
-    raise InputError(
-        f"Experiment must be a TOML file or one of {listed}, not {name!r}{nearest_word(name, known)}"
-    )
+    hint = nearest_word(name, known)
+    raise InputError(f"Experiment must be a TOML file or one of {listed}, not {name!r}{hint}")
 
 
 def read_experiment(name: str) -> Experiment:

@@ -44,7 +44,7 @@ def run(
         figures(histories),
     )
     write(folder, job, sessions[0], histories)
-    console.say(f"Written to {folder}: learning_curve.png, weights.npz, result.json, experiment.toml")
+    console.say(f"In {folder}: learning_curve.png, weights.npz, experiment.toml, result.json")
     return 0
 
 

@@ -10,7 +10,8 @@ from dataclasses import MISSING, fields
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from goldenspike.golden import catalog, engine
+from goldenspike.golden import catalog
+from goldenspike.golden.program import program as write_program
 from goldenspike.golden.network import Projection, Reward, Source
 from goldenspike.golden.parameters import nearest_word
 from goldenspike.golden.synapses import delta
@@ -96,7 +97,7 @@ def parameters(module: ModuleType) -> list[Parameter]:
     return [] if cls is None else described(cls)
 
 
-def described_fields(cls: Any) -> list[Parameter]:
+def described(cls: Any) -> list[Parameter]:
     """Return the fields of a dataclass with what its docstring, or a base's, says of them."""
     meanings: dict[str, str] = {}
     for base in reversed(cls.__mro__):
@@ -106,11 +107,12 @@ def described_fields(cls: Any) -> list[Parameter]:
 
 def meanings_of(doc: str) -> dict[str, str]:
     """Return the texts of a numpydoc section of parameters, by name."""
-    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", doc, re.M | re.S)
+    section = re.search(
+        r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", doc, re.MULTILINE | re.DOTALL
+    )
     found = {}
-    for names, text in re.findall(
-        r"^(\S[^\n]*)\n((?:[ ]+[^\n]*\n?|\n)+)", section[1] if section else "", re.M
-    ):
+    entry = re.compile(r"^(\S[^\n]*)\n((?:[ ]+[^\n]*\n?|\n)+)", re.MULTILINE)
+    for names, text in entry.findall(section[1] if section else ""):
         for name in names.split(","):
             found[name.strip()] = " ".join(text.split()).replace("`", "")
     return found
@@ -133,4 +135,4 @@ def first_comment(text: str) -> str:
 
 def source(name: str) -> str:
     """Return the program that the engine runs for an experiment; its arguments are left out."""
-    return engine.program(prepare(name).plan, ["*arguments"], traced=False)
+    return write_program(prepare(name).plan, ["*arguments"], traced=False)

@@ -42,8 +42,8 @@ def run(names: Sequence[str], *, everything: bool = False) -> int:
             proofs.append(found)
             bars.update(bar, description=f"proved {found.cell.name}", advance=1)
     rows = [
-        (where, cell, len(group), sum(p.proved for p in group), f"{sum(p.seconds for p in group):.2f}")
-        for (where, cell), group in grouped(proofs).items()
+        (*place, len(group), sum(p.proved for p in group), f"{sum(p.seconds for p in group):.2f}")
+        for place, group in grouped(proofs).items()
     ]
     console.show("Proofs, for all inputs", ("where", "cell", "cases ", "proved ", "seconds "), rows)
     failed = [p for p in proofs if not p.proved]

@@ -1,4 +1,4 @@
-"""``goldenspike verilog``: an experiment's core as a Verilog file, and what other tools make of it."""
+"""``goldenspike verilog``: an experiment's core as a file, and what other tools make of it."""
 
 from __future__ import annotations
 

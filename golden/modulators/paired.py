@@ -3,7 +3,7 @@
     reward = requantize(reference - error)
 
 The error is subtracted at its full width and narrowed once.
-Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), eq. 3.
+Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     error' = limit(error + (signal - target)**2)
 
-Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), eq. 1, but for the factor 1/(2T), which is
+Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), but for the factor 1/(2T), which is
 the reward's `scale`.
 """
 

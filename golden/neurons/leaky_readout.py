@@ -3,7 +3,7 @@
     y' = requantize(decay * y + drive * current + bias)
 
 With decay 0 it is the linear readout of the perturbation theory.
-Source: Bellec et al., Nature Communications 11:3625 (2020), eq. 11.
+Source: Bellec et al., Nature Communications 11:3625 (2020).
 """
 
 from __future__ import annotations

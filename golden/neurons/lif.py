@@ -5,7 +5,7 @@
     spike' = v' >= threshold                                              or > with compare ">"
 
 `spike` is the neuron's own of the tick before. The sum is exact and rounded once.
-Source: Bellec et al., Nature Communications 11:3625 (2020), eq. 6 with drive "1 - decay";
+Source: Bellec et al., Nature Communications 11:3625 (2020) with drive "1 - decay";
 NEST's ``eprop_iaf``.
 """
 

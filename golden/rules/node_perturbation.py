@@ -4,7 +4,7 @@
     e' = requantize(e + variate_i(t) * x_j(t))
     dW = eta * reward * amplitude * e / sigma**2
 
-Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), eq. 5; Fiete and Seung, PRL 97:048104 (2006).
+Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023); Fiete and Seung, PRL 97:048104 (2006).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 The perturbation is regenerated from (seed, projection, trial, synapse) wherever it is needed and
 never stored, so the eligibility of the update is the variate itself.
-Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), eq. 3; Werfel, Xie, Seung, Neural
+Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023); Werfel, Xie, Seung, Neural
 Computation 17:2699 (2005).
 """
 

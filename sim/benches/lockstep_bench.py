@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cocotb
 from cocotb.triggers import First, RisingEdge, Timer
 
@@ -11,7 +13,7 @@ CLOCK_NS = 10
 
 
 @cocotb.test()
-async def lockstep(dut) -> None:  # noqa: ANN001
+async def lockstep(dut: Any) -> None:
     """Compare one digest a tick; stop at the first that differs."""
     given = parameters()
     limit = Timer(given["cycles"] * CLOCK_NS, unit="ns")

@@ -4,7 +4,7 @@ Inputs ``x_j(t)``, the same in every trial: the first `dimension` are orthogonal
 of strength ``mean x**2 = N / dimension``, the others are silent. The target is what a teacher whose
 weights from them are all `teacher` gives, and, if `unreachable` is not 0, a cosine orthogonal to
 all inputs that keeps the error ``1/(2T) sum (y - target)**2`` from falling below it.
-Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), section II.
+Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Params(Parameters):
 class Theory:
     """The closed forms, for `outputs` M, `dimension` Neff, `ticks` T and `strength` alpha**2.
 
-    Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), eqs. 7 to 15.
+    Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023).
     """
 
     outputs: int

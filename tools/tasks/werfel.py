@@ -43,7 +43,7 @@ class Params(Parameters):
 
 @dataclass(frozen=True)
 class Theory:
-    """The closed forms for M outputs and N inputs (their eqs. 9 to 17)."""
+    """The closed forms for M outputs and N inputs."""
 
     outputs: int
     inputs: int

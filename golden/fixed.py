@@ -223,7 +223,11 @@ def requantize(x: Any, frac: int, fmt: Any, rounding: int, overflow: int, word: 
 def _requantize(x, frac, fmt, rounding, overflow, word):
     if isinstance(x, types.Float):
         return lambda x, frac, fmt, rounding, overflow, word: x
-    return requantize_integer
+
+    def integer(x, frac, fmt, rounding, overflow, word):
+        return requantize_integer(x, frac, fmt, rounding, overflow, word)
+
+    return integer
 
 
 class Constants(NamedTuple):

@@ -26,7 +26,7 @@ settings.register_profile("goldenspike", derandomize=True, deadline=None, databa
 settings.load_profile("goldenspike")
 
 F = Format.parse
-LIF = lif.Params(F("fxp-s14/10"), 0.875, 1.0)
+LIF = lif.Params(F("fxp-s14/10"), 0.875, 0.5)
 READOUT = leaky_readout.Params(F("fxp-s14/9"), 0.5)
 NP = node_perturbation.Params(eta=0.25, sigma=0.25, factor=F("fxp-s18/16"))
 WP = weight_perturbation.Params(eta=0.25, sigma=0.125, factor=F("fxp-s18/16"))
@@ -60,7 +60,7 @@ def deep() -> Network:
         WP, sigma=0.177, rounding=Rounding.STOCHASTIC, distribution=Distribution.GAUSSIAN
     )
     gaussian = replace(NP, distribution=Distribution.GAUSSIAN)
-    hidden = replace(LIF, reset="to_value", compare=">", drive="complement")
+    hidden = replace(LIF, decay=0.5, reset="to_value", compare=">", drive="complement")
     return Network(
         5,
         (
@@ -70,8 +70,8 @@ def deep() -> Network:
             Population("hidden", 5, hidden),
         ),
         (
-            Projection("spikes", "hidden", WEIGHT, initial=1.0, rule=gaussian),
-            Projection("levels", "hidden", F("fxp-s12/9"), initial=1.0, rule=stochastic),
+            Projection("spikes", "hidden", WEIGHT, initial=2.0, rule=gaussian),
+            Projection("levels", "hidden", F("fxp-s12/9"), initial=2.0, rule=stochastic),
             Projection("hidden", "hidden", F("fxp-s10/8"), delay=1, initial=0.5, rule=gaussian),
             Projection("hidden", "out", WEIGHT, initial=1.0, rule=WP),
             Projection("spikes", "out", WEIGHT, delay=1, initial=0.5, rule=stochastic),

@@ -21,6 +21,7 @@ from goldenspike.golden.cache import cache_root, replacing
 from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.network import Network
 from goldenspike.golden.plan import Plan, plan
+from goldenspike.golden.program import program
 from goldenspike.golden.trial import Outcome, Session, Stimulus, in_parallel
 
 NAMES = ("spiking", "graded", "deep", "judged", "counted", "running")
@@ -257,7 +258,7 @@ def test_the_last_writes_are_what_the_arrays_hold(
 
 def program_of(network: Network, traced: bool = False) -> str:
     """Return a network's program."""
-    return engine.program(plan(network), ["count"], traced)
+    return program(plan(network), ["count"], traced)
 
 
 def test_networks_of_one_structure_share_a_program(networks: dict[str, Network]) -> None:
@@ -316,8 +317,13 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         temporary.write_text("one")
         assert not path.exists()
     assert path.read_text() == "one"
-    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_text() == "one"
     assert [p.name for p in path.parent.iterdir()] == ["result.txt"]

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from goldenspike.golden import catalog
-from goldenspike.golden.program import program as write_program
 from goldenspike.golden.network import Projection, Reward, Source
 from goldenspike.golden.parameters import nearest_word
+from goldenspike.golden.program import program as write_program
 from goldenspike.golden.synapses import delta
 from goldenspike.tools import console
 from goldenspike.tools.console import InputError

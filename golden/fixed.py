@@ -37,10 +37,14 @@ class Rounding(IntEnum):
     STOCHASTIC = 4
 
 
+DETERMINISTIC = tuple(r for r in Rounding if r != Rounding.STOCHASTIC)
+"""The roundings that take no random word."""
+
+
 def deterministic(noun: str, rounding: Rounding) -> None:
     """Raise ValueError for stochastic rounding, where there is no random word."""
-    if rounding == Rounding.STOCHASTIC:
-        others = ", ".join(repr(r.name.lower()) for r in Rounding if r != Rounding.STOCHASTIC)
+    if rounding not in DETERMINISTIC:
+        others = ", ".join(repr(r.name.lower()) for r in DETERMINISTIC)
         raise ValueError(f"{noun} must be one of {others}, not 'stochastic'")
 
 

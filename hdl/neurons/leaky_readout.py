@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.hdl import Module
 
-from goldenspike.golden.fixed import Format, Overflow, Rounding
+from goldenspike.golden.fixed import DETERMINISTIC, Format, Overflow
 from goldenspike.golden.neurons import leaky_readout
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import align, multiply, named, requantize
@@ -23,7 +23,7 @@ class LeakyReadout(Twin):
         f = Format.parse
         usual = leaky_readout.Params(f("fxp-s16/10"), 0.9, bias=-0.5)
         current = f("fxp-s22/14")
-        for rounding, overflow in product(Rounding, Overflow):
+        for rounding, overflow in product(DETERMINISTIC, Overflow):
             yield replace(usual, rounding=rounding, overflow=overflow).constants(current)
         for decay, drive, bias in product((0.0, 0.9, 1.0), ("one", "complement"), (0.0, 1.5)):
             yield replace(usual, decay=decay, drive=drive, bias=bias).constants(current)

@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux
 
-from goldenspike.golden.fixed import Format, Overflow, Rounding
+from goldenspike.golden.fixed import DETERMINISTIC, Format, Overflow
 from goldenspike.golden.neurons import lif
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import align, multiply, named, requantize
@@ -27,7 +27,7 @@ class LIF(Twin):
         for drive, reset, compare in product(drives, resets, (">=", ">")):
             params = replace(usual, drive=drive, reset=reset, compare=compare)
             yield params.constants(current)
-        for rounding, overflow in product(Rounding, Overflow):
+        for rounding, overflow in product(DETERMINISTIC, Overflow):
             yield replace(usual, rounding=rounding, overflow=overflow).constants(current)
         for decay, drive, reset in product((0.0, 0.5, 1.0), drives, resets):
             yield replace(usual, decay=decay, drive=drive, reset=reset).constants(current)

@@ -6,6 +6,7 @@ saturation shows a hundred times sooner than with uniform numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,8 +42,9 @@ class Case:
 
 
 def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:
-    """Return raw numbers of a format, half of them from its corners."""
+    """Return raw numbers of a format: half from its corners, the others of every magnitude."""
     uniform = random.integers(fmt.low, fmt.high, shape, endpoint=True)
+    uniform >>= random.integers(0, fmt.width, shape)
     corners = [fmt.low, min(fmt.low + 1, fmt.high), 0, min(1, fmt.high), fmt.high - 1, fmt.high]
     corners.append(-1 if fmt.signed else 0)
     return np.where(random.random(shape) < 0.5, uniform, random.choice(corners, shape))
@@ -62,30 +64,41 @@ class _Drawn:
         """Return an integer of a range, its ends included."""
         return int(self.random.integers(low, high, endpoint=True))
 
-    def rule(self) -> Any:
-        """Return a learning rule, or None."""
+    def shuffled(self, things: list[Any]) -> list[Any]:
+        """Return things in a random order."""
+        return [things[k] for k in self.random.permutation(len(things))]
+
+    def weight(self) -> Format:
+        """Return a format of weights."""
+        return Format(self.one(True, True, True, False), self.between(4, 12), self.between(2, 5))
+
+    def rule(self, weight: Format, kinds: Sequence[str | None]) -> Any:
+        """Return a learning rule of one of some kinds."""
+        kind = self.one(*kinds)
+        if kind is None:
+            return None
         distribution = self.one(*Distribution)
+        amplitudes = (1, 2, weight.high // 2, weight.high) if kind == "weight" else (1, 4, 16)
+        frac = weight.frac if kind == "weight" else 2  # of the coarsest weights, so of all currents
         shared: dict[str, Any] = {
-            "eta": self.one(0.01, 0.5, 8.0),
+            "eta": 2.0 ** self.between(-10, 4),
             "distribution": distribution,
-            "sigma": 0.25 * distribution.variance**0.5,  # an amplitude that all formats have
+            "sigma": self.one(*amplitudes) * 2.0**-frac * distribution.variance**0.5,
             "factor": Format(True, self.between(6, 20), self.between(2, 14)),
             "rounding": self.one(*Rounding),
             "overflow": self.one(*Overflow),
         }
-        kind = self.one("weight", "node", None)
         if kind == "weight":
             return weight_perturbation.Params(**shared)
-        if kind == "node":
-            trace = self.one(None, Format(True, 4, 0), Format(True, 9, 2))
-            return node_perturbation.Params(eligibility=trace, **shared)
-        return None
+        trace = self.one(None, Format(True, 4, 0), Format(True, 9, 2))
+        return node_perturbation.Params(eligibility=trace, **shared)
 
     def neurons(self) -> Any:
         """Return a neuron model's parameters."""
+        decay = self.one(0.0, 0.5, 0.9, 1.0)
         shared: dict[str, Any] = {
-            "decay": self.one(0.0, 0.5, 0.9, 1.0),
-            "drive": self.one("one", "complement"),
+            "decay": decay,
+            "drive": self.one("one", "complement") if decay < 1 else "one",  # of 0 nothing learns
             "rounding": self.one(Rounding.FLOOR, Rounding.HALF_EVEN, Rounding.TOWARD_ZERO),
             "overflow": self.one(*Overflow),
         }
@@ -103,48 +116,53 @@ class _Drawn:
 
 
 def random_network(seed: int) -> Network:
-    """Return a network of one or two sources and one to three layers that learns."""
+    """Return a network of one or two sources and one to three layers that learns.
+
+    Layers follow each other; some also get a source's signals, or a later layer's of a tick before.
+    """
     d = _Drawn(seed)
+    formats = (BIT, BIT, Format(True, 5, 2), Format(False, 4, 1))
     sources = [
-        Population(f"source_{k}", d.one(1, 3, 31, 33), Source(d.one(BIT, Format(True, 5, 2))))
+        Population(f"source_{k}", d.one(1, 3, 31, 33, 65), Source(d.one(*formats)))
         for k in range(d.between(1, 2))
     ]
     layers = [
         Population(f"layer_{k}", d.one(1, 2, 5, 9, 34), d.neurons()) for k in range(d.between(1, 3))
     ]
+    readout = d.one(*layers)
     projections = []
     before = sources
     for layer in layers:
         pairs = [(pre, d.one(0, 0, 1)) for pre in before]
         if d.one(True, False):
-            pairs.append((layer, 1))
+            pairs.append((d.one(*layers[layers.index(layer) :]), 1))
+        if before is not sources and d.one(True, False, False):
+            pairs.append((d.one(*sources), d.one(0, 1)))
         for pre, delay in pairs:
-            weight = Format(True, d.between(4, 12), d.between(2, 5))
-            projections.append(Projection(pre.name, layer.name, weight, delay, rule=d.rule()))
+            weight = d.weight()
+            kinds = ("weight", "node") if layer is readout else ("weight", "node", None)
+            rule = d.rule(weight, kinds)
+            projections.append(Projection(pre.name, layer.name, weight, delay, rule=rule))
         before = [layer]
-    if all(q.rule is None for q in projections):
-        rule = weight_perturbation.Params(0.5, 0.25, Format(True, 12, 6))
-        last = projections[-1]
-        projections[-1] = Projection(last.pre, last.post, last.weight, last.delay, rule=rule)
-    # Node perturbations of a population have one sigma, but must agree in their distribution too.
+    # Node perturbations of a population must agree in sigma and distribution.
     agreed: dict[str, Any] = {}
     for k, q in enumerate(projections):
         if isinstance(q.rule, node_perturbation.Params):
-            distribution = agreed.setdefault(q.post, q.rule.distribution)
-            sigma = 0.25 * distribution.variance**0.5
-            rule = replace(q.rule, distribution=distribution, sigma=sigma)
-            projections[k] = Projection(q.pre, q.post, q.weight, q.delay, rule=rule)
+            shared = agreed.setdefault(q.post, q.rule)
+            rule = replace(q.rule, sigma=shared.sigma, distribution=shared.distribution)
+            projections[k] = replace(q, rule=rule)
     objective = d.one("squared_error", "count_error", "external")
     reward = Reward(
-        d.one(*layers).name,
+        readout.name,
         objective,
         d.one(paired.Params(), running_mean.Params(d.one(0.125, 0.5))),
         Format(True, d.between(8, 24), d.between(0, 6)),
-        Format(False, d.between(8, 40), 4)
+        Format(d.one(True, False), d.between(8, 40), 4)
         if objective == "external"
         else Format(True, d.between(4, 10), d.between(0, 4)),
     )
-    return Network(d.between(1, 4), (*sources, *layers), tuple(projections), reward)
+    populations = tuple(d.shuffled([*sources, *layers]))
+    return Network(d.between(1, 5), populations, tuple(d.shuffled(projections)), reward)
 
 
 def random_case(seed: int, trials: int = 3) -> Case:
@@ -163,8 +181,12 @@ def random_case(seed: int, trials: int = 3) -> Case:
     session = Session(planned, int(random.integers(1 << 32)), "python")
     session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2]))
     for q in planned.projections:
-        session.set_weights(q.name, draw(random, q.weight, q.pre.size, q.post.size))
+        # Of all formats within that of the weights: others' neurons would hardly leave their ends.
+        span = q.weight._replace(width=int(random.integers(2, q.weight.width, endpoint=True)))
+        session.set_weights(q.name, draw(random, span, q.pre.size, q.post.size))
     reward: Any = planned.reward
+    for field, fmt in reward.baseline_state.items():
+        session.arrays[f"reward.{field}"][...] = draw(random, fmt, 1)
     ticks = (planned.ticks,) if reward.targets_every_tick else ()
     inputs = {p.name: draw(random, p.signal, 2, planned.ticks, p.size) for p in planned.sources}
     targets = draw(random, reward.target, 2, *ticks, reward.readout.size)

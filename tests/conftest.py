@@ -92,7 +92,7 @@ def judged() -> Network:
         ),
         (
             Projection("levels", "hidden", WEIGHT, initial=1.0, rule=rounded),
-            Projection("hidden", "out", WEIGHT, initial=1.0, rule=replace(NP, sigma=0.5)),
+            Projection("hidden", "out", WEIGHT, initial=1.0, rule=replace(WP, sigma=0.5)),
             Projection("out", "hidden", F("fxp-s9/8"), delay=1, initial=0.25),
         ),
         Reward("out", "external", running_mean.Params(0.25), F("fxp-s16/6"), F("fxp-s16/4")),

@@ -97,6 +97,38 @@ def _weights(session: Session) -> dict[str, list[int]]:
     }
 
 
+def _registers(session: Session, reward: int = 0) -> dict[str, list[int]]:
+    """Return the words of the registers that a trial depends on, by region."""
+    found = {"registers": [session.seed, session.trial]}
+    planned = session.plan.reward
+    if planned is not None:
+        found["reward"] = host.wide_words(reward, planned.reward.width)
+        for field, fmt in planned.baseline_state.items():
+            value = int(session.arrays[f"reward.{field}"][0])
+            found["reward"] += host.wide_words(value, fmt.width)
+    return found
+
+
+def _results(session: Session, outcome: Outcome) -> dict[str, list[int]]:
+    """Return the words of what the last trial left besides weights, by region."""
+    if not len(outcome.errors):
+        return _registers(session)
+    known = [int(error) for error in outcome.errors[-1]]
+    found = _registers(session, int(outcome.rewards[-1]))
+    found["errors"] = _errors(session.plan, known)
+    reward: Any = session.plan.reward
+    for field in reward.counts:
+        found["counts"] = [int(n) & host.MASK for n in session.arrays[f"reward.{field}"]]
+    return found
+
+
+def _errors(plan: Plan, known: list[int]) -> list[int]:
+    """Return the words of the errors of a trial's passes."""
+    reward: Any = plan.reward
+    both = [0] * (2 - len(known)) + known
+    return [word for error in both for word in host.wide_words(error, reward.error.width)]
+
+
 def _sample(core: Core, session: Session, stimulus: Stimulus, sample: int) -> dict[str, list[int]]:
     """Return the words of a sample's inputs and targets, by region."""
     plan = session.plan
@@ -118,24 +150,21 @@ def script(
     external: np.ndarray | None,
 ) -> list[int]:
     """Return the words that load a session into a core and run its learning trials."""
-    words = host.load(core, "registers", [session.seed, session.trial])
-    for region, values in _weights(session).items():
+    words = []
+    for region, values in (_registers(session) | _weights(session)).items():
         words += host.load(core, region, values)
     shown = None
-    reward = session.plan.reward
     for k, sample in enumerate(samples):
         if sample != shown:
             for region, values in _sample(core, session, stimulus, sample).items():
                 words += host.load(core, region, values)
             shown = sample
-        if external is None or reward is None:
+        if external is None:
             words += host.run(LEARN)
         else:
-            width = reward.error.width
-            known = [0] * (2 - external.shape[1]) + [int(e) for e in external[k]]
-            values = [word for error in known for word in host.wide_words(error, width)]
             words += host.run(PASSES)
-            words += host.load(core, "errors", values)
+            known = [int(error) for error in external[k]]
+            words += host.load(core, "errors", _errors(session.plan, known))
             words += host.run(UPDATE)
     return words
 
@@ -176,13 +205,16 @@ def lockstep(
     ------
     LockstepError
         If the core hangs or refuses a command.
+    ValueError
+        If the network cannot learn.
     """
+    if session.plan.reward is None:
+        raise ValueError("Network must have a reward to learn from, not none")
     core, build = built or prepare(session.plan, lanes, simulator, waves=waves is not None)
     before = session.copy()
     outcome = session.learn(stimulus, samples, traced=True, external=external)
     words = script(core, before, stimulus, samples, external)
-    compared = _weights(session)
-    compared["registers"] = [session.seed, session.trial]
+    compared = _weights(session) | _results(session, outcome)
     if len(samples):
         compared |= _sample(core, session, stimulus, samples[-1])
     for region in compared:

@@ -155,15 +155,14 @@ def wide_layer() -> Speed:
     planned = layer(WIDE, WIDE, WIDE_TICKS)
     stimulus, samples = spikes(planned, 1), [0, 0, 0]
     q = planned.projections[0]
-    assert q.rule is not None  # as `layer` made it
+    rule: Any = q.rule
     session = Session(planned, 1)
     weights = session.arrays[f"{q.name}.w"].copy()
     eligibility = np.zeros_like(session.arrays[f"{q.name}.e"])
     outcome = session.learn(stimulus, samples)
-    rate = q.rule.factor
     inputs = [three_factor.FactorInputs(int(reward)) for reward in outcome.rewards]
-    factors = np.array([three_factor.scale(rate, Nothing(), x)[1].factor for x in inputs])
-    constants = post_constants(planned)
+    factors = np.array([three_factor.scale(rule.factor, Nothing(), x)[1].factor for x in inputs])
+    constants = plain_constants(planned)
     spikes_in = stimulus.inputs["inputs"][0]
     again = weights.copy()
     plain(spikes_in, again, eligibility, factors, constants, 1)
@@ -194,14 +193,13 @@ class PlainConstants(NamedTuple):
     weight_high: int
 
 
-def post_constants(planned: Plan) -> PlainConstants:
+def plain_constants(planned: Plan) -> PlainConstants:
     """Return the plain loop's integers for a layer."""
-    p, q = planned.neurons[0], planned.projections[0]
-    c, u = p.constants, q.rule.update if q.rule else None
-    assert u is not None and p.perturbation is not None  # as `layer` made it
+    rule: Any = planned.projections[0].rule
+    c, u, perturbation = planned.neurons[0].constants, rule.update, rule.perturbation
     return PlainConstants(
-        int(p.perturbation.stream),
-        p.perturbation.constants.amplitude,
+        int(perturbation.stream),
+        perturbation.constants.amplitude,
         c.decay,
         c.threshold,
         c.leak_shift,
@@ -286,7 +284,7 @@ def paired_runs(job: Job, lanes: int, simulator: Any, trials: int) -> tuple[floa
 def simulator_rows(job: Job) -> list[tuple[str, str, str]]:
     """Measure lockstep on every simulator."""
     rows = []
-    for simulator, trials in (("verilator", 200), ("icarus", 20)):
+    for simulator, trials in (("verilator", 200), ("icarus", 3)):
         with console.waiting(f"lockstep on {simulator}"):
             cycles, seconds = paired_runs(job, 8, simulator, trials)
         rows.append((simulator, f"{cycles / seconds:,.0f}", f"{1 / seconds:.0f}"))
@@ -294,8 +292,8 @@ def simulator_rows(job: Job) -> list[tuple[str, str, str]]:
 
 
 def lane_rows(job: Job) -> list[tuple[str, str, str]]:
-    """Count cycles of a trial for every number of lanes, on Icarus, which compiles quickly."""
-    trials = 5
+    """Count cycles of a trial for every number of lanes."""
+    trials = 10
     stimulus, samples = job.task.trials(trials, 2 * trials)  # those by which the runs differ
     post = job.plan.neurons[0].size
     spiking = sum(int(inputs[samples].sum()) for inputs in stimulus.inputs.values())
@@ -303,7 +301,7 @@ def lane_rows(job: Job) -> list[tuple[str, str, str]]:
     visits = job.plan.passes * spiking * post / len(samples) + synapses
     rows = []
     for lanes in LANES:
-        with console.waiting(f"{lanes} lanes on Icarus"):
-            cycles, _ = paired_runs(job, lanes, "icarus", trials)
+        with console.waiting(f"a core of {lanes} lanes on Verilator (compiled the first time)"):
+            cycles, _ = paired_runs(job, lanes, "verilator", trials)
         rows.append((str(lanes), f"{cycles:.0f}", f"{visits / cycles:.2f}"))
     return rows

@@ -12,6 +12,7 @@ from goldenspike.golden.parameters import choice
 from goldenspike.golden.trial import Session
 from goldenspike.hdl.core import LANES
 from goldenspike.sim import lockstep, simulators
+from goldenspike.sim.toolchain import Simulator
 from goldenspike.tools import console, results
 from goldenspike.tools.console import InputError, input_errors
 from goldenspike.tools.job import Job, prepare
@@ -37,7 +38,7 @@ class Verdict:
         The trials of the simulation in which it did.
     """
 
-    simulator: str
+    simulator: Simulator
     reports: tuple[lockstep.Report, ...]
     problem: str | None = None
     first: int = 0
@@ -85,7 +86,7 @@ def run(
             asked = f"{str(waves)!r} on {simulator}"
             raise ValueError(f"Waves must be a .vcd file of one simulator, not {asked}")
     job = prepare(name, seed=seed)
-    chosen = simulators.SIMULATORS if simulator == "both" else (simulator,)
+    chosen = [one for one in simulators.SIMULATORS if simulator in (one, "both")]
     for one in chosen:
         simulators.version(one)
     start = begin(job, weights, first)
@@ -143,7 +144,7 @@ def check(
     built: tuple[Any, simulators.Build],
     *,
     lanes: int,
-    simulator: str,
+    simulator: Simulator,
     stalls: bool,
     waves: Path | None = None,
     moved: Callable[[int], Any] = lambda _: None,

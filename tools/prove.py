@@ -15,9 +15,12 @@ from goldenspike.tools.verilog import ready
 def cases(names: Sequence[str], *, catalog: bool) -> list[tuple[str, Any, Any]]:
     """Return ``(where, cell, constants)`` of the catalog, and of experiments by name."""
     found = list(proof.catalog_cases()) if catalog else []
-    for name in names:
-        job = prepare(name)
-        found += [(f"{job.experiment.name}: {where}", *rest) for where, *rest in job.plan.cells]
+    for asked in names:
+        job = prepare(asked)
+        name = job.experiment.name
+        found += [
+            (f"{name}: {where}", cell, constants) for where, cell, constants in job.plan.cells
+        ]
     return found
 
 

@@ -77,8 +77,9 @@ class ObjectiveUnit(Elaboratable):
             m.d.sync += place.eq(0)
         with m.Elif(region.read):
             m.d.sync += place.eq(place + 1)
+        (field,) = self.counts
         with m.If(asked):
-            m.d.sync += region.value.eq(read.data.as_value())
+            m.d.sync += region.value.eq(read.data[field])
         m.d.comb += [
             read.addr.eq(Mux(region.read, place, next_index)),
             write.addr.eq(index),

@@ -2,7 +2,8 @@
 
 The program of :mod:`goldenspike.golden.program` runs as it is on Python integers, and is compiled
 by Numba for integers, and for float64 (the ideal). Constants are arguments, so networks of one
-structure share one compilation, and the compilation is kept on disk.
+structure share one compilation, but large networks have one of their own, for their very
+constants. Compilations are kept on disk.
 """
 
 from __future__ import annotations

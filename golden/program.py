@@ -5,6 +5,7 @@ It moves, selects and sums exactly, and nothing else; what it computes, cells co
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from goldenspike.golden.fixed import Rounding
@@ -59,15 +60,25 @@ class _Program:
         self.imports.add(f"from {package} import {name}")
         return name
 
-    def text(self, arguments: list[str]) -> str:
+    def literal(self, value: Any) -> str:
+        """Return the source of a constant: a number, or named tuples of such."""
+        if not isinstance(value, tuple):
+            return repr(value if isinstance(value, (bool, float)) else int(value))
+        kind = f"{self.model(sys.modules[type(value).__module__])}.{type(value).__name__}"
+        return f"{kind}({', '.join(map(self.literal, value))})"
+
+    def text(self, arguments: list[str], constants: dict[str, Any]) -> str:
         """Return the whole source."""
         self.trials()
+        known = [f"{name} = {self.literal(value)}" for name, value in constants.items()]
         header = [
             '"""A trial program, written by goldenspike.golden.engine."""',
             "from goldenspike.golden.cell import Nothing, align",
             "from goldenspike.golden.digest import note",
             "from goldenspike.golden.engine import fill_variates, fill_words",
             *sorted(self.imports),
+            "",
+            *known,
             "",
             f"def run({', '.join(arguments)}):",
         ]
@@ -322,7 +333,9 @@ class _Program:
                     w(f"{eligibility}[j, i] = 0")
 
 
-def program(plan: Plan, arguments: list[str], traced: bool) -> str:
+def program(
+    plan: Plan, arguments: list[str], traced: bool, constants: dict[str, Any] | None = None
+) -> str:
     """Return the source of the function that runs trials of a plan.
 
     Parameters
@@ -333,5 +346,7 @@ def program(plan: Plan, arguments: list[str], traced: bool) -> str:
         Names of its parameters, in the order of :mod:`goldenspike.golden.trial`.
     traced
         Whether it computes digests and traces.
+    constants
+        Constants that are written into the source, by name, instead of being arguments.
     """
-    return _Program(plan, traced).text(arguments)
+    return _Program(plan, traced).text(arguments, constants or {})

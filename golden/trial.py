@@ -23,6 +23,8 @@ from goldenspike.golden.program import program
 from goldenspike.golden.randomness import Distribution, Stream
 
 ENGINES = ("compiled", "python", "ideal")
+SPECIALISED = 1 << 16
+"""Synapses from which on a network is compiled for its very constants, which is twice as fast."""
 
 
 @dataclass(frozen=True)
@@ -301,9 +303,12 @@ class Session:
         }
         for p in plan.sources:
             arguments[f"{p.name}.inputs"] = self._signal(stimulus.inputs[p.name], p.signal)
-        arguments |= self.arrays | self._scratch | self._constants
+        arguments |= self.arrays | self._scratch
+        own = sum(q.pre.size * q.post.size for q in plan.projections) >= SPECIALISED
+        constants = {name.replace(".", "__"): value for name, value in self._constants.items()}
+        arguments |= {} if own else constants
         names = [name.replace(".", "__") for name in arguments]
-        source = program(plan, names, traced)
+        source = program(plan, names, traced, constants if own else None)
         if self.kind == "python":
             engine.load(source).run(*arguments.values())
         else:

@@ -99,14 +99,11 @@ def _weights(session: Session) -> dict[str, list[int]]:
 
 def _registers(session: Session, reward: int = 0) -> dict[str, list[int]]:
     """Return the words of the registers that a trial depends on, by region."""
-    found = {"registers": [session.seed, session.trial]}
-    planned = session.plan.reward
-    if planned is not None:
-        found["reward"] = host.wide_words(reward, planned.reward.width)
-        for field, fmt in planned.baseline_state.items():
-            value = int(session.arrays[f"reward.{field}"][0])
-            found["reward"] += host.wide_words(value, fmt.width)
-    return found
+    planned: Any = session.plan.reward
+    words = host.wide_words(reward, planned.reward.width)
+    for field, fmt in planned.baseline_state.items():
+        words += host.wide_words(int(session.arrays[f"reward.{field}"][0]), fmt.width)
+    return {"registers": [session.seed, session.trial], "reward": words}
 
 
 def _results(session: Session, outcome: Outcome) -> dict[str, list[int]]:

@@ -197,11 +197,13 @@ def updates(draw: Any, store: Store) -> Case:
 @st.composite
 def eligibilities(draw: Any, store: Store) -> Case:
     """Make cases of node perturbation's eligibility."""
-    c = node_perturbation.Constants(draw(FORMATS), draw(VARIATES), draw(FORMATS))
+    overflow = draw(st.sampled_from(Overflow))
+    formats = draw(FORMATS), draw(VARIATES), draw(FORMATS)
+    c = node_perturbation.Constants(*formats, int(overflow))
 
     def equation(e: int, variate: int, signal: int) -> dict[str, int]:
         real = value(e, c.eligibility) + variate * value(signal, c.signal)
-        return {"e": store(real, c.eligibility)}
+        return {"e": store(real, c.eligibility, Rounding.HALF_EVEN, overflow)}
 
     return Case(node_perturbation.STEP, c, equation)
 

@@ -78,7 +78,7 @@ PLAIN = [
     (three_factor.PERTURB, three_factor.PerturbConstants(F("fxp-s22/14"), SIGN, 1638), 0),
     (three_factor.UPDATE, WEIGHT, 1),
     (three_factor.UPDATE, WEIGHT._replace(eligibility=SIGN), 0),
-    (node_perturbation.STEP, node_perturbation.Constants(F("fxp-s7/0"), SIGN, BIT), 0),
+    (node_perturbation.STEP, node_perturbation.Constants(F("fxp-s7/0"), SIGN, BIT, 0), 0),
 ]
 
 

@@ -311,6 +311,9 @@ def test_a_naive_network_learns_the_same_bits(
         assert want["reward"] == real(got.rewards[0], made.reward.reward)
         assert want["signals"] == real(got.signals[0], made.reward.readout.signal)
         compare(reference, session)
+        if reference.mean is not None:
+            fmt = made.variables["reward.mean"].format
+            assert reference.mean == real(session.arrays["reward.mean"][0], fmt)
         rewards.append(want["reward"])
         signals += [x for tick in want["signals"] for x in tick]
     assert any(rewards)

@@ -12,16 +12,18 @@ from goldenspike.golden.parameters import choice
 from goldenspike.golden.trial import Session
 from goldenspike.hdl.core import LANES
 from goldenspike.sim import lockstep, simulators
-from goldenspike.sim.toolchain import Simulator
+from goldenspike.sim.toolchain import SIMULATORS, Simulator
 from goldenspike.tools import console, results
 from goldenspike.tools.console import InputError, input_errors
 from goldenspike.tools.job import Job, prepare
 
 TRIALS = 50
+STEP = 4096
+"""Trials that golden learns alone between two moves of the progress bar."""
 PIECES = 8
-"""Simulations that a run is cut into at most: how often progress moves."""
-LEAST = 10
-"""Trials of a simulation at least: each loads and reads back every weight."""
+"""Simulations that a run is cut into: how often its progress bar moves."""
+LEAST, MOST = 10, 500
+"""Trials of a simulation: each loads and reads back every weight, and has a time limit."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ def run(
     """
     with input_errors("cosim"):
         choice("Lanes", lanes, LANES)
-        choice("Simulator", simulator, (*simulators.SIMULATORS, "both"))
+        choice("Simulator", simulator, (*SIMULATORS, "both"))
         if waves is not None and (waves.suffix != ".vcd" or simulator == "both"):
             asked = f"{str(waves)!r} on {simulator}"
             raise ValueError(f"Waves must be a .vcd file of one simulator, not {asked}")
     job = prepare(name, seed=seed)
-    chosen = [one for one in simulators.SIMULATORS if simulator in (one, "both")]
+    chosen: list[Simulator] = [one for one in SIMULATORS if simulator in (one, "both")]
     for one in chosen:
         simulators.version(one)
     start = begin(job, weights, first)
@@ -132,8 +134,12 @@ def begin(job: Job, weights: Path | None, first: int) -> Session:
         for projection, raw in results.read_weights(weights, job.plan).items():
             with input_errors(str(weights)):
                 session.set_weights(projection, raw)
-    while session.trial < first:
-        session.learn(*job.task.trials(session.trial, min(4096, first - session.trial)))
+    with console.progress() as bars:
+        bar = bars.add_task("golden learns alone", total=first, visible=first > 0)
+        while session.trial < first:
+            count = min(STEP, first - session.trial)
+            session.learn(*job.task.trials(session.trial, count))
+            bars.advance(bar, count)
     return session
 
 
@@ -150,7 +156,7 @@ def check(
     moved: Callable[[int], Any] = lambda _: None,
 ) -> Verdict:
     """Run lockstep in pieces until something differs."""
-    step = trials if waves is not None else max(LEAST, -(-trials // PIECES))
+    step = trials if waves is not None else min(max(LEAST, -(-trials // PIECES)), MOST)
     reports: list[lockstep.Report] = []
     for done in range(0, trials, step):
         first, count = session.trial, min(step, trials - done)

@@ -35,7 +35,7 @@ from goldenspike.golden.parameters import check_keys, choice, nearest_word
 from goldenspike.tools import experiments, tasks
 from goldenspike.tools.console import InputError, input_errors
 
-SEEDS = 1 << 32
+COUNTED = 1 << 32
 KEYS = ("seed", "trials", "metric", "task", "network")
 
 
@@ -50,7 +50,7 @@ class Experiment:
     seed
         Of all its randomness, 0 to 2**32 - 1.
     trials
-        Learning trials, 1 or more.
+        Learning trials, 1 to 2**32 - 1: after that perturbations would repeat.
     task
         Name of a module of :mod:`goldenspike.tools.tasks`.
     parameters
@@ -68,16 +68,15 @@ class Experiment:
     metric: str | None = None
 
     def __post_init__(self) -> None:
-        _integer("Seed", self.seed, 0, SEEDS - 1)
-        _integer("Trials", self.trials, 1, None)
+        _integer("Seed", self.seed, 0, COUNTED - 1)
+        _integer("Trials", self.trials, 1, COUNTED - 1)
 
 
-def _integer(noun: str, value: Any, low: int, high: int | None) -> None:
+def _integer(noun: str, value: Any, low: int, high: int) -> None:
     if type(value) is not int:
         raise TypeError(f"{noun} must be an integer, not {value!r}")
-    if value < low or (high is not None and value > high):
-        span = f"{low} or more" if high is None else f"{low} to {high}"
-        raise ValueError(f"{noun} must be {span}, not {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{noun} must be {low} to {high}, not {value!r}")
 
 
 def shipped() -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,13 +78,18 @@ def summary(job: Job, histories: Sequence[History]) -> dict[str, Any]:
         "metric": headline(job, histories[0].last),
         "engines": {
             history.kind: {
-                "figures": history.last,
-                "measured": [{"trials": n, **figures} for n, figures in history.measured],
+                "figures": finite(history.last),
+                "measured": [{"trials": n, **finite(found)} for n, found in history.measured],
             }
             for history in histories
         },
         "versions": results.versions(),
     }
+
+
+def finite(found: dict[str, float]) -> dict[str, float | None]:
+    """Return figures as JSON can hold them: None for one that diverged."""
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
 def write(folder: Path, job: Job, session: Session, histories: Sequence[History]) -> None:

@@ -17,7 +17,7 @@ from goldenspike.golden.plan import Plan
 from goldenspike.golden.trial import Session
 from goldenspike.tools.console import input_errors
 from goldenspike.tools.job import Job
-from goldenspike.tools.training import History, headline, smooth
+from goldenspike.tools.training import History, headline
 
 NAMES = {"compiled": "fixed point", "python": "fixed point", "ideal": "float64"}
 """What an engine's results are called."""
@@ -86,7 +86,7 @@ def write_curve(path: Path, job: Job, histories: Sequence[History]) -> None:
     above, below = figure.subplots(2, 1, sharex=True)
     for history, style in zip(histories, ("-", "--"), strict=False):
         name = NAMES[history.kind]
-        trials, means = smooth(history.errors)
+        trials, means = history.curve()
         if (means > 0).any():
             above.set_yscale("log")
         above.plot(trials, means, style, label=name)

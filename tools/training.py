@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,30 +15,47 @@ from goldenspike.tools.job import Job
 
 POINTS = 10
 """Measurements besides the one before the first trial; they lie closer where most is learned."""
+BLOCKS = 400
+"""Means of the error that a learning curve shows, at most."""
 STEP_S = 0.2
 """About how long a step takes: how often progress moves and Ctrl-C is heard."""
 MOST = 4096
 """Trials of a step, which bounds the memory of their stimulus."""
 
 
-@dataclass
 class History:
-    """What became of one session.
+    """What becomes of one session.
 
     Parameters
     ----------
     kind
         Its engine.
-    errors
-        Error of every trial, without perturbation where the baseline is paired, in the units that
-        `eta` refers to.
+    trials
+        How many it will learn.
+
+    Attributes
+    ----------
     measured
         ``(trials learned, figures)``.
     """
 
-    kind: str
-    errors: np.ndarray
-    measured: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    def __init__(self, kind: str, trials: int) -> None:
+        self.kind, self.trials = kind, trials
+        self.measured: list[tuple[int, dict[str, float]]] = []
+        self._sums = np.zeros(min(trials, BLOCKS))
+        self._counts = np.zeros_like(self._sums)
+
+    def add(self, first: int, errors: np.ndarray) -> None:
+        """Note the errors of the trials `first` and on."""
+        size = len(self._sums)
+        places = (first + np.arange(len(errors))) * size // self.trials
+        self._sums += np.bincount(places, errors, size)
+        self._counts += np.bincount(places, minlength=size)
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return trials and the mean errors around them."""
+        size = len(self._sums)
+        return (np.arange(size) + 0.5) * self.trials / size, self._sums / self._counts
 
     @property
     def last(self) -> dict[str, float]:
@@ -48,7 +64,7 @@ class History:
 
 
 def real_errors(job: Job, kind: str, outcome: Outcome) -> np.ndarray:
-    """Return the first error of every trial as real numbers, scaled as the reward is."""
+    """Return the error of every trial, unperturbed if paired, in the units `eta` refers to."""
     reward: Any = job.plan.reward
     raw = outcome.errors[:, 0]
     real = raw if kind == "ideal" else reward.error.to_float(raw.astype(np.float64))
@@ -92,7 +108,7 @@ def train(
         If the experiment's metric is not one of the task's.
     """
     trials = job.experiment.trials
-    histories = [History(session.kind, np.zeros(trials)) for session in sessions]
+    histories = [History(session.kind, trials) for session in sessions]
     stops = sorted({trials * k**2 // POINTS**2 for k in range(POINTS + 1)})
     size, done = 1, 0
     for stop in stops:
@@ -104,7 +120,7 @@ def train(
                 sessions, lambda session, s=stimulus, k=samples: session.learn(s, k), len(sessions)
             )
             for history, outcome in zip(histories, outcomes, strict=True):
-                history.errors[done : done + count] = real_errors(job, history.kind, outcome)
+                history.add(done, real_errors(job, history.kind, outcome))
             done += count
             moved(count)
             if time.perf_counter() - begin < STEP_S:
@@ -115,10 +131,3 @@ def train(
         headline(job, histories[0].last)
     return histories
 
-
-def smooth(errors: np.ndarray, most: int = 400) -> tuple[np.ndarray, np.ndarray]:
-    """Return at most about `most` means of neighbouring errors, and the trials they stand at."""
-    width = max(1, len(errors) // most)
-    count = len(errors) // width
-    means = errors[: count * width].reshape(count, width).mean(axis=1)
-    return (np.arange(count) + 0.5) * width, means

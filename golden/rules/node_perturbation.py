@@ -37,6 +37,7 @@ class Constants(NamedTuple):
     eligibility: Format
     variate: Format
     signal: Format
+    overflow: int
 
 
 class State(NamedTuple):
@@ -49,12 +50,17 @@ class Inputs(NamedTuple):
 
 
 def constants(params: Params, signal: Format, ticks: int) -> Constants:
-    """Return the constants for a presynaptic signal and a trial's length."""
+    """Return the constants for a presynaptic signal and a trial's length.
+
+    A format of its own saturates. The default one holds every sum of a trial, so that it may wrap,
+    which costs nothing.
+    """
     variate = params.distribution.variate
     if params.eligibility is not None:
-        return Constants(params.eligibility, variate, signal)
+        return Constants(params.eligibility, variate, signal, int(Overflow.SATURATE))
     most = ticks * max(-variate.low, variate.high) * max(-signal.low, signal.high)
-    return Constants(Format.holding(-most, most, signal.frac), variate, signal)
+    exact = Format.holding(-most, most, signal.frac)
+    return Constants(exact, variate, signal, int(Overflow.WRAP))
 
 
 @cell
@@ -64,7 +70,7 @@ def step(c: Any, s: Any, x: Any) -> Any:
     change = align(x.variate * x.signal, frac - c.signal.frac)
     total = align(s.e, frac - c.eligibility.frac) + change
     return State(
-        requantize(total, frac, c.eligibility, Rounding.HALF_EVEN, Overflow.SATURATE, 0)
+        requantize(total, frac, c.eligibility, Rounding.HALF_EVEN, c.overflow, 0)
     ), Nothing()
 
 

@@ -25,7 +25,9 @@ class Eligibility(Twin):
             *("fxp-s1/0 fxp-s2/0 fxp-u1/0", "fxp-s2/1 fxp-s6/0 fxp-s1/0"),
             *("fxp-u4/0 fxp-s2/0 fxp-s2/1", "fxp-s30/10 fxp-s6/0 fxp-u16/10"),
         ):
-            yield node_perturbation.Constants(*map(Format.parse, formats.split()))
+            for overflow in Overflow:
+                parsed = map(Format.parse, formats.split())
+                yield node_perturbation.Constants(*parsed, int(overflow))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -33,6 +35,6 @@ class Eligibility(Twin):
         frac = max(c.eligibility.frac, c.signal.frac)
         change = align(multiply(self.variate, self.signal), frac - c.signal.frac)
         total = named(m, align(self.e, frac - c.eligibility.frac) + change, "total")
-        e = requantize(m, total, frac, c.eligibility, Rounding.HALF_EVEN, Overflow.SATURATE, 0)
+        e = requantize(m, total, frac, c.eligibility, Rounding.HALF_EVEN, c.overflow, 0)
         m.d.comb += self.e_next.eq(e)
         return m

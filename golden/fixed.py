@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-from fxpmath import Fxp
+from fxpmath.objects import Fxp
 from numba import types
 from numba.extending import overload
 
@@ -82,7 +82,7 @@ class Format(NamedTuple):
             If the spelling is another one or the width is not 1 to 62.
         """
         try:
-            parsed = Fxp(None, dtype=text)
+            parsed: Any = Fxp(None, dtype=text)
             fmt = cls(bool(parsed.signed), int(parsed.n_word), int(parsed.n_frac))
         except (ValueError, TypeError, AttributeError):
             fmt = None
@@ -124,7 +124,7 @@ class Format(NamedTuple):
     def nearest(self, value: Any) -> Any:
         """Return the raw integers nearest to real numbers, ties to even, ends saturated."""
         numbers = np.asarray(value, dtype=np.float64)
-        raw = Fxp(
+        raw: Any = Fxp(
             numbers,
             signed=self.signed,
             n_word=self.width,

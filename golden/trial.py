@@ -328,7 +328,9 @@ class Session:
     def _check(self, stimulus: Stimulus, samples: Any) -> None:
         plan = self.plan
         size = stimulus.size
-        wanted = {p.name: ((size, plan.ticks, p.size), p.signal) for p in plan.sources}
+        wanted: dict[str, tuple[tuple[int, ...], Format]] = {
+            p.name: ((size, plan.ticks, p.size), p.signal) for p in plan.sources
+        }
         choice("Sources of a stimulus", set(stimulus.inputs), (set(wanted),))
         if plan.reward is not None and plan.reward.objective is not None:
             ticks = (plan.ticks,) if plan.reward.targets_every_tick else ()

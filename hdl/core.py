@@ -28,7 +28,7 @@ from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
 from goldenspike.hdl.digest import VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.commands import Commands
-from goldenspike.hdl.units.common import HostedMemory, Tap
+from goldenspike.hdl.units.common import HostedMemory, Tap, Unit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import word_shape, words_of
 from goldenspike.hdl.units.sequencer import Sequencer
@@ -44,7 +44,7 @@ def checked(noun: str, fmt: Any) -> None:
         raise ValueError(f"{noun} must fit a stream word of 32 bits, not {fmt}")
 
 
-class Core(wiring.Component):
+class Core(Unit):
     """A network's core.
 
     Parameters

@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from amaranth.back import rtlil
-
 from goldenspike.hdl import yosys
 
 SCRIPT = """read_rtlil core.il
@@ -24,7 +22,7 @@ def convert(component: Any, name: str) -> str:
     """Return a component as Verilog, its top module called `name`."""
     with TemporaryDirectory() as folder:
         place = Path(folder)
-        text = rtlil.convert(component, name=name, emit_src=False)
+        text = yosys.rtlil.convert(component, name=name, emit_src=False)
         (place / "core.il").write_text(text, encoding="utf-8")
         yosys.run(SCRIPT, place)
         return (place / "core.v").read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import bench, host, verilog
 from goldenspike.hdl.core import Core
 from goldenspike.sim import simulators
+from goldenspike.sim.toolchain import Simulator
 
 BENCH = "goldenspike.sim.benches.lockstep_bench"
 LEARN = PASSES | UPDATE
@@ -78,7 +79,7 @@ class LockstepError(RuntimeError):
 
 
 def prepare(
-    plan: Plan, lanes: int, simulator: str, *, waves: bool = False
+    plan: Plan, lanes: int, simulator: Simulator, *, waves: bool = False
 ) -> tuple[Core, simulators.Build]:
     """Return a core and the simulation built of it."""
     core = Core(plan, lanes, trace=True)
@@ -172,7 +173,7 @@ def lockstep(
     samples: Any,
     *,
     lanes: int = 8,
-    simulator: str = "verilator",
+    simulator: Simulator = "verilator",
     stalls: bool = True,
     external: np.ndarray | None = None,
     waves: Path | None = None,

@@ -16,9 +16,9 @@ from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.neurons import lif
 from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
+from goldenspike.hdl import yosys
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.fixed import Requantize, multiply
-from goldenspike.hdl import yosys
 from goldenspike.sim.sides import cell_results, twin_results
 
 F = Format.parse

@@ -166,6 +166,11 @@ def test_what_a_file_says_is_what_is_read() -> None:
     )
 
 
+def test_defaults_are_not_written() -> None:
+    data = tomllib.loads(EXAMPLE)
+    assert write_network(read_network(data)) == data
+
+
 Edit = Callable[[dict[str, Any]], Any]
 
 

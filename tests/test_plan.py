@@ -263,6 +263,24 @@ def test_eligibilities_are_exact_unless_given() -> None:
     assert (weights.eligibility, weights.step) == (F("fxp-s2/0"), None)
 
 
+@pytest.mark.parametrize("signal", ["fxp-u1/0", "fxp-s8/6", "fxp-u5/-2"])
+@pytest.mark.parametrize("distribution", Distribution)
+@pytest.mark.parametrize("ticks", [1, 2, 16, 17, 128])
+def test_eligibilities_hold_the_worst_trial(
+    signal: str, distribution: Distribution, ticks: int
+) -> None:
+    fmt = F(signal)
+    populations = (Population("a", 4, Source(fmt)), Population("b", 3, LIF))
+    rule = replace(NP, distribution=distribution)
+    made: Any = plan(simple(rule, populations=populations, ticks=ticks)).plastic[0].rule
+    most = ticks * (1 if distribution is Distribution.RADEMACHER else 16) * max(fmt.high, -fmt.low)
+    assert made.eligibility.low <= -most
+    assert most <= made.eligibility.high
+    assert made.eligibility.frac == fmt.frac
+    # Variates are given whole formats: twice as wide as they are.
+    assert made.eligibility.width <= Format.holding(-most, most, fmt.frac).width + 1
+
+
 def test_everything_that_computes_is_listed_with_its_headroom(
     networks: dict[str, Network],
 ) -> None:

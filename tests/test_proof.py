@@ -15,6 +15,7 @@ from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.neurons import lif
 from goldenspike.golden.rules import three_factor
 from goldenspike.golden.synapses import delta
+from goldenspike.hdl import yosys
 from goldenspike.hdl.catalog import TWINS, twin
 from goldenspike.hdl.cell import Port, Twin
 from goldenspike.hdl.fixed import Requantize, align, multiply, named, requantize
@@ -22,7 +23,6 @@ from goldenspike.hdl.neurons.lif import LIF
 from goldenspike.hdl.randomness import Rounds, Schedule, rounded
 from goldenspike.hdl.rules.three_factor import Update
 from goldenspike.hdl.synapses.delta import Delta
-from goldenspike.hdl import yosys
 from goldenspike.sim.proof import Counterexample, Proof, catalog_cases, prove, prove_all
 from goldenspike.sim.query import read_terms
 from goldenspike.sim.sides import cell_results, twin_results

@@ -273,7 +273,7 @@ def compare(reference: Reference, session: Session) -> None:
         assert reference.weights[q.name] == real(raw, q.weight), q.name
 
 
-TRIALS = 5
+TRIALS = 12
 
 
 @pytest.mark.parametrize("seed", [1, 0xC0FFEE])

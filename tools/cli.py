@@ -261,3 +261,7 @@ def _failure(error: RuntimeError) -> int:
         complain(error)
         return FAILED
     raise error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

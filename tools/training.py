@@ -130,4 +130,3 @@ def train(
             history.measured.append((done, figures))
         headline(job, histories[0].last)
     return histories
-

@@ -26,8 +26,8 @@ class Eligibility(Twin):
             *("fxp-u4/0 fxp-s2/0 fxp-s2/1", "fxp-s30/10 fxp-s6/0 fxp-u16/10"),
         ):
             for overflow in Overflow:
-                parsed = map(Format.parse, formats.split())
-                yield node_perturbation.Constants(*parsed, int(overflow))
+                e, variate, signal = map(Format.parse, formats.split())
+                yield node_perturbation.Constants(e, variate, signal, int(overflow))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -3,15 +3,15 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from goldenspike.hdl.units.common import Region
+from goldenspike.hdl.units.common import Region, Unit
 
 LOAD, READ, RUN = 1, 2, 3
 
 
-class Commands(wiring.Component):
+class Commands(Unit):
     """Takes commands from a stream and moves words between streams and regions.
 
     `run` is set for one cycle with its `flags`, which stand until the next command; the next
@@ -23,17 +23,12 @@ class Commands(wiring.Component):
         In the order of their numbers.
     """
 
-    i: In(stream.Signature(32))
-    o: Out(stream.Signature(32))
-    run: Out(1)
-    flags: Out(2)
-    done: In(1)
-    busy: Out(1)
-    fault: Out(1)
-
     def __init__(self, regions: list[Region]) -> None:
         self.regions = regions
-        super().__init__()
+        words = stream.Signature(32)
+        inputs = {"i": In(words), "done": In(1)}
+        outputs = {"run": Out(1), "flags": Out(2), "busy": Out(1), "fault": Out(1)}
+        super().__init__({**inputs, "o": Out(words), **outputs})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -2,12 +2,21 @@
 
 from functools import reduce
 from operator import add
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
 from goldenspike.golden.plan import Variable
+
+
+class Unit(wiring.Component):
+    """A component whose ports are known when it is made."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 class Tap(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Const, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Array, Const, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib.data import StructLayout
 
 from goldenspike.golden.fixed import BIT
@@ -205,7 +205,7 @@ class PopulationUnit(Elaboratable):
                 write.data[field].eq(value),
             ]
 
-    def _signals(self, m: Module) -> Signal:
+    def _signals(self, m: Module) -> Value:
         """Add the buffer of reported signals; return whether a write is still to come."""
         spikes = self.population.signal == BIT
         valid, at, signal = self.reported

@@ -3,12 +3,13 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.cell import shape
+from goldenspike.hdl.units.common import Unit
 
 WORD_BITS_LOG2 = 5
 WORD_BITS = 1 << WORD_BITS_LOG2
@@ -30,11 +31,11 @@ def row_layout(signal: Format) -> StructLayout:
     return StructLayout({"row": 16, "signal": shape(signal)})
 
 
-class RowSource(wiring.Component):
+class RowSource(Unit):
     """Reads a tick's signals and streams the rows that are not 0, in ascending order.
 
     `start` begins; `address` is relative to the tick's first word; `done` stands when the last row
-    has been taken, until the next start. Spikes come one a cycle, and a word of none costs one.
+    has been taken, until after the next start. Spikes come one a cycle; a word of none costs one.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class RowSource(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "done": Out(1, init=1),
+                "done": Out(1),
                 "address": Out(range(self.words + 1)),
                 "enable": Out(1),
                 "word": In(word_shape(signal)),
@@ -68,12 +69,12 @@ class RowSource(wiring.Component):
         m.d.comb += [
             self.address.eq(Mux(self.start, 0, place)),
             self.enable.eq(fetch),
+            self.done.eq(~arrived),
         ]
         with m.If(fetch):
-            m.d.sync += [place.eq(self.address + 1), arrived.eq(1), self.done.eq(0)]
+            m.d.sync += [place.eq(self.address + 1), arrived.eq(1)]
         with m.Elif(taken):
             m.d.sync += arrived.eq(0)
-            m.d.sync += self.done.eq(1)
         if self.format == BIT:
             self._spikes(m, place, arrived, taken)
         else:

@@ -98,6 +98,7 @@ class Sequencer(Elaboratable):
         for registers in self.registers:
             registers.build(m)
         plan, flags, bases = self.plan, self.flags, self.bases
+        reward: Any = plan.reward
         tick, perturbing, fresh = Signal(range(max(plan.ticks, 2))), Signal(), Signal(init=1)
         first, last = Signal(), Signal()
         settled = Signal(range(LATENCY + 1))
@@ -164,7 +165,7 @@ class Sequencer(Elaboratable):
                     p = next(p for p in plan.sources if p.name == name)
                     m.d.sync += base.eq(base + words_of(p.size, p.signal))
                 if objective is not None:
-                    m.d.sync += objective.base.eq(objective.base + plan.reward.readout.size)
+                    m.d.sync += objective.base.eq(objective.base + reward.readout.size)
                 m.next = "TICK0"
                 with m.If(last):
                     m.d.sync += tick.eq(0)
@@ -224,7 +225,8 @@ class Sequencer(Elaboratable):
             m.next = "FACTOR"
         with m.State("FACTOR"):
             for q in self.plan.plastic:
-                scale = twin(three_factor.SCALE, q.rule.factor)
+                rule: Any = q.rule
+                scale = twin(three_factor.SCALE, rule.factor)
                 m.submodules[f"scale_{q.name}"] = scale
                 m.d.comb += scale.reward.eq(self.reward)
                 m.d.sync += self.synapses[q.name].factor.eq(scale.factor)

@@ -3,30 +3,26 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from goldenspike.golden.cell import Nothing
 from goldenspike.golden.randomness import BLOCK_BITS, GROUPS
 from goldenspike.hdl.randomness import Rounds, Schedule, Start
+from goldenspike.hdl.units.common import Unit
 
 
-class BlockSource(wiring.Component):
+class BlockSource(Unit):
     """Threefry-2x32-20: a block in eight cycles, one at a time.
 
     In the cycle of `start` the key and the plaintext are taken; `done` is set for one cycle, from
     which on the words stand until the next start.
     """
 
-    start: In(1)
-    key0: In(32)
-    key1: In(32)
-    counter: In(32)
-    index: In(32)
-    busy: Out(1)
-    done: Out(1)
-    x0: Out(32)
-    x1: Out(32)
+    def __init__(self) -> None:
+        word = In(32)
+        inputs = dict.fromkeys(("key0", "key1", "counter", "index"), word)
+        outputs = {"busy": Out(1), "done": Out(1), "x0": Out(32), "x1": Out(32)}
+        super().__init__({"start": In(1), **inputs, **outputs})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -68,7 +64,7 @@ class BlockSource(wiring.Component):
         return m
 
 
-class FieldSource(wiring.Component):
+class FieldSource(Unit):
     """Fields of random bits, `lanes` at a time, cut from blocks as they are needed.
 
     `request` asks for the fields `index`, `index` + 1, ...; they stand on `fields` while `hit`.

@@ -87,7 +87,7 @@ class Task:
     def __init__(self, params: Params, plan: Plan, seed: int) -> None:
         reward: Any = plan.reward
         if len(plan.sources) != 1 or reward is None or not reward.targets_every_tick:
-            raise ValueError("Network of linear_teacher must have one source and targets every tick")
+            raise ValueError("Network of linear_teacher must have a source and targets every tick")
         source = plan.sources[0]
         most = min(source.size, plan.ticks - 2)
         if params.dimension % 2 or not 2 <= params.dimension <= most:

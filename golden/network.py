@@ -12,8 +12,17 @@ from typing import Any
 
 from goldenspike.golden import catalog
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.golden.parameters import Parameters, check_keys, choice, positive
+from goldenspike.golden.parameters import (
+    Parameters,
+    check_keys,
+    choice,
+    number,
+    positive,
+    read_format,
+)
 
+RESERVED = ("reward", "targets")
+"""What a population may not be called: these names mean something else."""
 LIMIT = 1 << 16
 """Neurons of a population and ticks of a trial stay below: indices are pairs of 16 bits."""
 
@@ -59,6 +68,8 @@ class Population:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", str(self.name)):
             raise ValueError(f"Name must be a lower-case identifier, not {self.name!r}")
+        if self.name in RESERVED:
+            raise ValueError(f"Name must be none of {', '.join(RESERVED)}, not {self.name!r}")
         _count(f"Size of {self.name}", self.size)
 
 
@@ -94,6 +105,9 @@ class Projection:
 
     def __post_init__(self) -> None:
         choice(f"Delay of {self.name}", self.delay, (0, 1))
+        if type(self.delay) is not int:
+            raise TypeError(f"Delay of {self.name} must be an integer, not {self.delay!r}")
+        number(f"Initial of {self.name}", self.initial)
         if not 0 <= self.initial < float("inf"):
             raise ValueError(f"Initial of {self.name} must be 0 or more, not {self.initial!r}")
 
@@ -166,7 +180,9 @@ def _model(kind: str, registry: dict[str, Any], data: Any, where: str) -> Any:
 def _field(data: dict[str, Any], cls: Any, where: str, **given: Any) -> Any:
     """Build a plain description from a table, its formats parsed."""
     values = {
-        key: Format.parse(value) if key in ("weight", "reward", "target") else value
+        key: read_format(f"{key} of {where}", value)
+        if key in ("weight", "reward", "target")
+        else value
         for key, value in data.items()
     }
     try:
@@ -192,6 +208,9 @@ def read_network(data: dict[str, Any]) -> Network:
     )
     neurons = {"source": None, **catalog.NEURONS}
     populations = []
+    for key in ("population", "projection"):
+        if not isinstance(data.get(key, []), list):
+            raise TypeError(f"{key} of network must be a list of tables, not {data[key]!r}")
     for table in data["population"]:
         name = table.get("name") if isinstance(table, dict) else None
         where = f"population {name!r}"

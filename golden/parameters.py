@@ -27,12 +27,14 @@ def choice(noun: str, value: Any, allowed: Any) -> None:
 
 def unit(noun: str, value: float) -> None:
     """Raise ValueError unless ``0 <= value <= 1``."""
+    number(noun, value)
     if not 0 <= value <= 1:
         raise ValueError(f"{noun} must be 0 to 1, not {value!r}")
 
 
 def positive(noun: str, value: float) -> None:
     """Raise ValueError unless ``value > 0`` and finite."""
+    number(noun, value)
     if not 0 < value < float("inf"):
         raise ValueError(f"{noun} must be above 0, not {value!r}")
 
@@ -43,21 +45,46 @@ def check_keys(where: str, data: Any, allowed: Any, required: Any = ()) -> None:
         raise TypeError(f"{where} must be a table, not {data!r}")
     for key in data:
         if key not in allowed:
+            if not allowed:
+                raise ValueError(f"Keys of {where} must be none, not {key!r}")
             known = ", ".join(allowed)
             hint = nearest_word(key, allowed)
             raise ValueError(f"Key of {where} must be one of {known}, not {key!r}{hint}")
     for key in required:
         if key not in data:
-            raise ValueError(f"{where} must have the key {key!r}, which is missing")
+            others = [other for other in data if other not in required] if allowed is data else []
+            close = difflib.get_close_matches(key, others, n=1, cutoff=0.5)
+            hint = f" (is it {close[0]!r}?)" if close else ""
+            raise ValueError(f"{where} must have the key {key!r}, which is missing{hint}")
+
+
+def read_format(noun: str, value: Any) -> Format:
+    """Return the format that a table's value spells.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming what it is the format of.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{noun} must be a format such as 'fxp-s16/12', not {value!r}")
+    try:
+        return Format.parse(value)
+    except ValueError as error:
+        raise ValueError(f"{noun}: {error}") from None
+
+
+def number(noun: str, value: Any) -> None:
+    """Raise TypeError unless `value` is an integer or a float."""
+    if type(value) not in (int, float):
+        raise TypeError(f"{noun} must be a number, not {value!r}")
 
 
 def _convert(kind: Any, value: Any, noun: str) -> Any:
     if isinstance(kind, UnionType):
         kind = get_args(kind)[0]
     if kind is Format:
-        if not isinstance(value, str):
-            raise TypeError(f"{noun} must be a format such as 'fxp-s16/12', not {value!r}")
-        return Format.parse(value)
+        return read_format(noun, value)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         names = [member.name.lower() for member in kind]
         choice(noun, value, names)

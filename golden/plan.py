@@ -14,8 +14,8 @@ from goldenspike.golden.fixed import BIT, WIDEST, Format
 from goldenspike.golden.network import Network, Population, Projection, Source
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.planned import (
+    MOST_VARIABLES,
     PASSES,
-    RANDOMNESS,
     UPDATE,
     Perturbation,
     Plan,
@@ -51,6 +51,8 @@ def _ordered(network: Network) -> list[Population]:
         choice(f"Post of {q.name}", q.post, names)
         if pairs.count((q.pre, q.post)) > 1:
             raise ValueError(f"Projection must be unique for its pair, not {q.name!r} twice")
+        if [*names, *(other.name for other in network.projections)].count(q.name) > 1:
+            raise ValueError(f"Name of a projection must be unique, not {q.name!r} twice")
     prompt = [q for q in network.projections if not q.delay]
     left = {p.name: p for p in network.populations}
     ordered: list[Population] = []
@@ -65,7 +67,8 @@ def _ordered(network: Network) -> list[Population]:
 
 
 def _perturbation(params: Any, value: Format, stream: int, size: int, what: str) -> Perturbation:
-    amplitude = value.constant(params.amplitude, f"Amplitude of {what}")
+    wide = Format(True, WIDEST, value.frac)  # It is added exactly: only its last bit must agree.
+    amplitude = wide.constant(params.amplitude, f"Amplitude of {what}")
     if amplitude == 0:
         raise ValueError(f"Amplitude of {what} must be above 0 in {value}, not {amplitude}")
     constants = three_factor.PerturbConstants(value, params.distribution.variate, amplitude)
@@ -176,6 +179,10 @@ def _variables(
     found: dict[str, Variable] = {}
 
     def add(name: str, fmt: Format, *shape: int) -> None:
+        if len(found) == MOST_VARIABLES:
+            raise ValueError(
+                f"Network must have at most {MOST_VARIABLES} variables: join some populations"
+            )
         found[name] = Variable(len(found) + 1, name, fmt, shape)
 
     for p in neurons:
@@ -223,9 +230,9 @@ def _cells(
         if reward.objective is not None:
             cells.append(("reward", reward.objective.STEP, reward.constants))
         cells.append(("reward", reward.baseline.STEP, reward.baseline_constants))
-    cells.extend((RANDOMNESS, VARIATE, VariateConstants(int(d))) for d in sorted(distributions))
+    cells.extend(("randomness", VARIATE, VariateConstants(int(d))) for d in sorted(distributions))
     if distributions:
-        cells.extend((RANDOMNESS, cell, Nothing()) for cell in (SCHEDULE, START, ROUNDS))
+        cells.extend(("randomness", cell, Nothing()) for cell in (SCHEDULE, START, ROUNDS))
     return cells
 
 
@@ -322,7 +329,7 @@ def plan(network: Network) -> Plan:
     spare = [
         (f"{where}: {cell.name}", ranges.check(cell, constants, where))
         for where, cell, constants in cells
-        if where != RANDOMNESS
+        if cell not in (SCHEDULE, START, ROUNDS, VARIATE)  # Proved, and beyond what intervals see.
     ]
     return Plan(
         network.ticks,

@@ -14,8 +14,8 @@ from goldenspike.golden.synapses import delta
 
 PASSES, UPDATE = 1, 2
 """Flags of a run: the passes of a learning trial, its update. 0 is one plain pass."""
-RANDOMNESS = "randomness"
-"""Where the cells of randomness are: of fixed formats, proved, and beyond what intervals see."""
+MOST_VARIABLES = 255
+"""The digest numbers variables with a byte."""
 
 
 class Variable(NamedTuple):

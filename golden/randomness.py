@@ -59,6 +59,11 @@ class Distribution(IntEnum):
         return Format(True, 2, 0) if self is Distribution.RADEMACHER else Format(True, 6, 0)
 
     @property
+    def largest(self) -> int:
+        """The largest absolute value of a variate."""
+        return 1 if self is Distribution.RADEMACHER else 16
+
+    @property
     def variance(self) -> int:
         """The variance of a variate, in its own units squared."""
         return 1 if self is Distribution.RADEMACHER else 8

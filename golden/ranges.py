@@ -76,11 +76,16 @@ class Interval:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def _shifted(self, count: int, low: int, high: int) -> Interval:
+        if self.widest is not None:
+            self.widest.append(count + 1)  # An int64 cannot be shifted by more than its bits.
+        return self._join(0, low, high)
+
     def __lshift__(self, count: int) -> Interval:
-        return self._join(0, self.low << count, self.high << count)
+        return self._shifted(count, self.low << count, self.high << count)
 
     def __rshift__(self, count: int) -> Interval:
-        return self._join(0, self.low >> count, self.high >> count)
+        return self._shifted(count, self.low >> count, self.high >> count)
 
     def __and__(self, mask: int) -> Interval:
         inside = self.low >= 0 and self.high <= mask and mask & (mask + 1) == 0

@@ -101,8 +101,7 @@ class Session:
 
     def __init__(self, plan: Plan, seed: int = 0, kind: str = "compiled") -> None:
         choice("Engine", kind, ENGINES)
-        if type(seed) is not int or not 0 <= seed < 1 << 32:
-            raise ValueError(f"Seed must be 0 to {(1 << 32) - 1}, not {seed!r}")
+        check_seed(seed)
         self.plan, self.seed, self.kind, self.trial = plan, seed, kind, 0
         self.arrays: dict[str, np.ndarray] = {}
         self._scratch: dict[str, np.ndarray] = {}
@@ -185,11 +184,7 @@ class Session:
         array = self.arrays[f"{projection}.w"]
         fmt = self.plan.variables[f"{projection}.w"].format
         raw = np.asarray(raw)
-        if raw.shape != array.shape:
-            raise ValueError(f"Weights of {projection} must be {array.shape}, not {raw.shape}")
-        if raw.size and (raw.min() < fmt.low or raw.max() > fmt.high):
-            bad = raw.min() if raw.min() < fmt.low else raw.max()
-            raise ValueError(f"Weights of {projection} must fit {fmt}, not {int(bad)}")
+        check_raw(f"Weights of {projection}", raw, array.shape, fmt)
         array[...] = fmt.to_float(raw) if self.kind == "ideal" else raw
 
     def weights(self, projection: str) -> np.ndarray:
@@ -213,7 +208,7 @@ class Session:
         other = copy.copy(self)
         other.arrays = {k: v.copy() for k, v in self.arrays.items()}
         other._scratch = {k: v.copy() for k, v in self._scratch.items()}
-        other.seed = self.seed if seed is None else seed
+        other.seed = self.seed if seed is None else check_seed(seed)
         return other
 
     def learn(self, stimulus: Stimulus, samples: Any, **more: Any) -> Outcome:
@@ -250,11 +245,12 @@ class Session:
         Parameters
         ----------
         judge
-            Gets the readout's signals, ``(ticks, neurons)``, of the trial's last pass and returns
-            the errors of its passes, raw.
+            Gets the readout's signals, ``(passes, ticks, neurons)``, unperturbed before perturbed,
+            and returns the errors of the passes, raw.
         """
-        first = self._run(PASSES, stimulus, [sample], record=True)
-        errors = np.asarray(judge(first.signals[0])).reshape(1, -1)
+        runs = [0, PASSES] if self.plan.passes == 2 else [PASSES]
+        signals = [self._run(run, stimulus, [sample], record=True).signals[0] for run in runs]
+        errors = np.asarray(judge(np.stack(signals))).reshape(1, -1)
         outcome = self._run(UPDATE, stimulus, [sample], external=errors)
         self.trial = (self.trial + 1) & randomness.MASK
         return outcome
@@ -278,8 +274,12 @@ class Session:
         readout = plan.reward.readout.size if plan.reward else 0
         errors = np.zeros((count, 2), wide)
         known = np.zeros((count, 2), wide)
-        if external is not None:
-            known[:, : np.shape(external)[1]] = external
+        if learn & UPDATE and plan.reward is not None and plan.reward.objective is None:
+            if external is None:
+                raise ValueError("Errors of an external objective must be given, not None")
+            given = np.asarray(external)
+            check_raw("External errors", given, (count, plan.passes), plan.reward.error)
+            known[:, : plan.passes] = plan.reward.error.to_float(given) if real else given
             errors[...] = known
         rewards = np.zeros(count, wide)
         signals = np.zeros((count if record else 0, plan.ticks, readout), wide)
@@ -337,13 +337,27 @@ class Session:
             wanted["targets"] = ((size, *ticks, plan.reward.readout.size), plan.reward.target)
         for name, (shape, fmt) in wanted.items():
             raw = stimulus.targets if name == "targets" else stimulus.inputs[name]
-            if raw.shape != shape:
-                raise ValueError(f"Shape of {name} must be {shape}, not {raw.shape}")
-            if raw.size and (raw.min() < fmt.low or raw.max() > fmt.high):
-                bad = int(raw.min() if raw.min() < fmt.low else raw.max())
-                raise ValueError(f"Signals of {name} must fit {fmt}, not {bad}")
+            check_raw(f"Signals of {name}", np.asarray(raw), shape, fmt)
         if len(samples) and not 0 <= min(samples) <= max(samples) < size:
             raise ValueError(f"Samples must be 0 to {size - 1}, not {min(samples)}..{max(samples)}")
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed that is one, or raise ValueError."""
+    if type(seed) is not int or not 0 <= seed < 1 << 32:
+        raise ValueError(f"Seed must be 0 to {(1 << 32) - 1}, not {seed!r}")
+    return seed
+
+
+def check_raw(noun: str, raw: np.ndarray, shape: tuple[int, ...], fmt: Format) -> None:
+    """Raise unless an array has a shape, and holds integers of a format."""
+    if raw.shape != shape:
+        raise ValueError(f"{noun} must be of shape {shape}, not {raw.shape}")
+    if not (np.issubdtype(raw.dtype, np.integer) or raw.dtype == object):
+        raise TypeError(f"{noun} must be raw integers, not {raw.dtype}")
+    if raw.size and (raw.min() < fmt.low or raw.max() > fmt.high):
+        bad = int(raw.min() if raw.min() < fmt.low else raw.max())
+        raise ValueError(f"{noun} must fit {fmt}, not {bad}")
 
 
 def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:

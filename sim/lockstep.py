@@ -253,7 +253,7 @@ def lockstep(
             raise LockstepError("Core must understand every command, but set fault")
         else:
             answers = [int(word, 16) for word in (folder / "answers").read_text().split()]
-            mismatch = _readback(session, compared, answers, len(samples))
+            mismatch = _readback(session, compared, answers)
     total = int(outcome.digests.sum()) & host.MASK
     return Report(
         simulator,
@@ -268,14 +268,15 @@ def lockstep(
 
 
 def _readback(
-    session: Session, compared: dict[str, list[int]], answers: list[int], trials: int
+    session: Session, compared: dict[str, list[int]], answers: list[int]
 ) -> Mismatch | None:
-    """Return the first word read back that differs."""
+    """Return the first word read back after the last trial that differs."""
+    last = (session.trial - 1) & host.MASK
     place = 0
     for region, values in compared.items():
         for k, value in enumerate(values):
             if answers[place + k] != value:
-                return Mismatch(trials, "read back", region, (k,), value, answers[place + k])
+                return Mismatch(last, "read back", region, (k,), value, answers[place + k])
         place += len(values)
     return None
 

@@ -58,7 +58,7 @@ def constants(params: Params, signal: Format, ticks: int) -> Constants:
     variate = params.distribution.variate
     if params.eligibility is not None:
         return Constants(params.eligibility, variate, signal, int(Overflow.SATURATE))
-    most = ticks * max(-variate.low, variate.high) * max(-signal.low, signal.high)
+    most = ticks * params.distribution.largest * max(-signal.low, signal.high)
     exact = Format.holding(-most, most, signal.frac)
     return Constants(exact, variate, signal, int(Overflow.WRAP))
 

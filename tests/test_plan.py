@@ -367,7 +367,6 @@ BAD: list[tuple[Callable[[], Network], str]] = [
             "(nearest 0.0)"
         ),
     ),
-    (lambda: simple(replace(NP, sigma=99.0)),),
     (
         lambda: OVERFLOWING,
         "Accumulator of b must fit 62 bits, not 76: narrow the weights or signals of a_to_b",

@@ -50,6 +50,27 @@ def _clamp(x, low, high):
     return lambda x, low, high: max(low, min(x, high))
 
 
+def wrap(x: Any, width: int, signed: bool) -> Any:
+    """Return the low `width` bits of `x`, as two's complement if signed.
+
+    Written so that a compiler sees that no other bits count: vectors stay narrow.
+    """
+    method = getattr(x, "wrap", None)
+    if method is not None:
+        return method(width, signed)
+    residue = x & ((1 << width) - 1)
+    return residue - ((residue & (1 << (width - 1))) << 1) if signed else residue
+
+
+@overload(wrap)
+def _wrap(x, width, signed):
+    def integer(x, width, signed):
+        residue = x & ((1 << width) - 1)
+        return residue - ((residue & (1 << (width - 1))) << 1) if signed else residue
+
+    return integer
+
+
 def align(x: Any, shift: int) -> Any:
     """Return ``x * 2**shift``: the same value with `shift` more fraction bits. Floats have none."""
     return x if isinstance(x, float) else x << shift

@@ -20,7 +20,7 @@ from fxpmath.objects import Fxp
 from numba import types
 from numba.extending import overload
 
-from goldenspike.golden.cell import Cell, Nothing, Ports, cell, clamp, select
+from goldenspike.golden.cell import Cell, Nothing, Ports, cell, clamp, select, wrap
 
 WIDEST = 62
 """Bits of the widest stored quantity: with it, sums and comparisons still fit an int64."""
@@ -212,8 +212,7 @@ def limit(x: Any, fmt: Any, overflow: int) -> Any:
     """Return `x` brought into the format's range."""
     if overflow == Overflow.SATURATE:
         return clamp(x, lowest(fmt), highest(fmt))
-    offset = lowest(fmt)
-    return ((x - offset) & ((1 << fmt.width) - 1)) + offset
+    return wrap(x, fmt.width, fmt.signed)
 
 
 @cell

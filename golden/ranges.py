@@ -95,6 +95,14 @@ class Interval:
         """Return the interval limited to ``low..high``."""
         return self._join(0, max(low, min(self.low, high)), max(low, min(self.high, high)))
 
+    def wrap(self, width: int, signed: bool) -> Interval:
+        """Return the interval's low bits: itself where it fits, else all there is."""
+        fmt = Format(signed, width, 0)
+        if self.widest is not None:
+            self.widest.append(width + 2)  # The sign's weight is taken away twice.
+        inside = fmt.low <= self.low and self.high <= fmt.high
+        return self._join(0, *((self.low, self.high) if inside else (fmt.low, fmt.high)))
+
     def __lt__(self, other: Any) -> Any:
         b = Interval.of(other)
         return True if self.high < b.low else False if self.low >= b.high else Maybe()

@@ -55,7 +55,7 @@ def channels(taps: list[Tap]) -> list[Channel]:
 
 
 def crc(variable: Value, index: Value, value: Value) -> Value:
-    """Return the CRC-32 of a write: each bit is the parity of some bits of the write."""
+    """Return the CRC-32 of a write: the exclusive or of what each of its bits adds."""
     columns = [column(bit) for bit in range(len(variable))]
     columns += [column(INDEX_BIT + bit) for bit in range(len(index))]
     columns += [column(VALUE_BIT + bit) for bit in range(len(value))]
@@ -63,11 +63,8 @@ def crc(variable: Value, index: Value, value: Value) -> Value:
     extension = (column(VALUE_BIT + bit) for bit in range(len(value), VALUE_BITS))
     columns[-1] = reduce(xor, extension, columns[-1])
     message = Cat(variable, index, value)
-    bits = []
-    for bit in range(32):
-        mask = sum((of_bit >> bit & 1) << k for k, of_bit in enumerate(columns))
-        bits.append((message & mask).xor() ^ (CONSTANT >> bit & 1))
-    return Cat(*bits)
+    added = (Mux(bit, Const(of_bit, 32), 0) for bit, of_bit in zip(message, columns, strict=True))
+    return reduce(xor, added, Const(CONSTANT, 32))
 
 
 class Digest(Elaboratable):

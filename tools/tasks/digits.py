@@ -44,7 +44,7 @@ class Params(Parameters):
         unit("Miss", self.miss)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _encode(images: Any, seed: int, stream: int, first: int, ticks: int) -> Any:
     """Return spikes ``(images, ticks, pixels)``; presentation ``first + k`` is image k's."""
     count, pixels = images.shape
@@ -92,13 +92,15 @@ class Task:
         return self._present(images, first, Stream.TASK + 2), np.arange(count)
 
     def accuracy(self, session: Session, images: np.ndarray) -> float:
-        """Return the share of images whose neuron spikes most (ties: the lowest class)."""
+        """Return the share of presentations in which the right neuron spikes most.
+
+        Every image is presented `repeats` times; of neurons that tie, the lowest class counts.
+        """
         shown = np.tile(images, self.params.repeats)
         stimulus = self._present(shown, 0, Stream.TASK + 3)
         signals = session.evaluate(stimulus, np.arange(len(shown)), record=True).signals
         counts = signals.astype(np.float64).sum(axis=1)
-        counts = counts.reshape(self.params.repeats, len(images), 10).sum(axis=0)
-        return float((counts.argmax(axis=1) == self.labels[images]).mean())
+        return float((counts.argmax(axis=1) == self.labels[shown]).mean())
 
     def measure(self, session: Session) -> dict[str, float]:
         """Return the accuracy on the images learned from and on those held out."""

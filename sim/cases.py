@@ -21,6 +21,9 @@ from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules import node_perturbation, weight_perturbation
 from goldenspike.golden.trial import Session, Stimulus
 
+COVERING = (2, 3, 47, 161, 212, 274, 355, 383, 388, 412, 426, 484, 505, 563, 571, 596)
+"""Seeds whose cases have every part, and reach every end, each several times."""
+
 
 @dataclass(frozen=True)
 class Case:

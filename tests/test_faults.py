@@ -107,7 +107,7 @@ FAULTS = {
         "trial 8, pass 0, tick 1: hidden.v[1]",
     ),
     "a bit of the digest": Fault(
-        "digest.py", "(CONSTANT >> bit & 1)", "(CONSTANT >> (bit ^ 1) & 1)", "digest"
+        "digest.py", "Const(CONSTANT, 32)", "Const(CONSTANT ^ 1 << 17, 32)", "tick 0: digest"
     ),
     "perturbation is that of the next row": Fault(
         "units/synapses.py",

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-from goldenspike.golden.modulators import count_error, paired, running_mean, squared_error
-from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.modulators import (
+    count_error,
+    paired,
+    running_mean,
+    squared_error,
+    two_sided,
+)
+from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif, rate
+from goldenspike.golden.noise import empiric, filtered, sparse
 from goldenspike.golden.parameters import choice
-from goldenspike.golden.rules import node_perturbation, weight_perturbation
+from goldenspike.golden.rules import (
+    conductance_perturbation,
+    delayed_conductance_perturbation,
+    finite_difference,
+    hybrid_perturbation,
+    multiplexed_perturbation,
+    node_perturbation,
+    online_conductance_perturbation,
+    weight_perturbation,
+    weight_perturbation_0,
+)
+from goldenspike.golden.synapses import dynamic, exponential
 
-NEURONS = {"lif": lif, "leaky_readout": leaky_readout}
-RULES = {"weight_perturbation": weight_perturbation, "node_perturbation": node_perturbation}
+NEURONS = {
+    "lif": lif,
+    "leaky_readout": leaky_readout,
+    "conductance_lif": conductance_lif,
+    "rate": rate,
+}
+RULES = {
+    "weight_perturbation": weight_perturbation,
+    "weight_perturbation_0": weight_perturbation_0,
+    "node_perturbation": node_perturbation,
+    "hybrid_perturbation": hybrid_perturbation,
+    "finite_difference": finite_difference,
+    "multiplexed_perturbation": multiplexed_perturbation,
+    "conductance_perturbation": conductance_perturbation,
+    "online_conductance_perturbation": online_conductance_perturbation,
+    "delayed_conductance_perturbation": delayed_conductance_perturbation,
+}
 OBJECTIVES = {"squared_error": squared_error, "count_error": count_error}
-BASELINES = {"paired": paired, "running_mean": running_mean}
+BASELINES = {"paired": paired, "two_sided": two_sided, "running_mean": running_mean}
+NOISES = {"sparse": sparse, "filtered": filtered, "empiric": empiric}
+SYNAPSES = {"exponential": exponential, "dynamic": dynamic}
 
 
 def find(kind: str, registry: dict, name: object) -> object:
@@ -23,6 +58,11 @@ def find(kind: str, registry: dict, name: object) -> object:
     """
     choice(kind, name, tuple(registry))
     return registry[name]
+
+
+def name_of(registry: dict, params: object) -> str:
+    """Return the name of the model that some ``Params`` are of."""
+    return next(name for name, module in registry.items() if module.Params is type(params))
 
 
 def summary(module: object) -> str:

@@ -1,10 +1,10 @@
-"""Cells: pure, branch-free functions on integers, and the three words they choose with.
+"""Cells: pure, branch-free functions on integers, and the words they choose with.
 
 A cell is ``step(constants, state, inputs) -> (state, outputs)``, all four named tuples. The same
 source runs on Python integers, is compiled by Numba, runs on symbols for the proof and on
 intervals for the range check, and, on floats, is the ideal that fixed point is compared with.
-So a cell never says ``if`` about data: it says :func:`select` and :func:`clamp`, and joins
-conditions with ``&`` and ``|``.
+So a cell never says ``if`` about data: it says :func:`select`, :func:`clamp` and :func:`lookup`,
+and joins conditions with ``&`` and ``|``.
 """
 
 from __future__ import annotations
@@ -48,6 +48,17 @@ def clamp(x: Any, low: Any, high: Any) -> Any:
 @overload(clamp)
 def _clamp(x, low, high):
     return lambda x, low, high: max(low, min(x, high))
+
+
+def lookup(table: tuple[int, ...], index: Any) -> Any:
+    """Return the entry of a table of constants at `index`, which is within it."""
+    method = getattr(index, "lookup", None)
+    return table[index] if method is None else method(table)
+
+
+@overload(lookup)
+def _lookup(table, index):
+    return lambda table, index: table[index]
 
 
 def wrap(x: Any, width: int, signed: bool) -> Any:

@@ -20,7 +20,6 @@ import numba
 
 from goldenspike.golden.cache import cache_root, replacing
 from goldenspike.golden.cell import Nothing, cell
-from goldenspike.golden.fixed import RANDOM_BITS
 from goldenspike.golden.randomness import (
     BLOCK_BITS,
     VariateConstants,
@@ -47,12 +46,14 @@ def fill_variates(
 
 
 @cell
-def fill_words(out: Any, seed: int, stream: int, counter: int, offset: int) -> None:
-    """Fill `out` with the random words of stochastic rounding."""
-    per_block = BLOCK_BITS // RANDOM_BITS
+def fill_fields(
+    out: Any, seed: int, stream: int, counter: int, high: int, offset: int, bits: int
+) -> None:
+    """Fill `out` with random fields, as they are; arguments as in :func:`fill_variates`."""
+    per_block = BLOCK_BITS // bits
     for i in range(out.size):
-        x0, x1 = block(seed, stream, counter, (offset + i) // per_block)
-        out[i] = field(x0, x1, RANDOM_BITS, (offset + i) % per_block)
+        x0, x1 = block(seed, stream, counter, high | ((offset + i) // per_block))
+        out[i] = field(x0, x1, bits, (offset + i) % per_block)
 
 
 @functools.cache

@@ -122,6 +122,11 @@ class Format(NamedTuple):
         """The value of the last bit."""
         return 2.0**-self.frac
 
+    def times(self, other: Format) -> Format:
+        """Return the format of exact products with numbers of another format."""
+        ends = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
+        return Format.holding(min(ends), max(ends), self.frac + other.frac)
+
     def nearest(self, value: Any) -> Any:
         """Return the raw integers nearest to real numbers, ties to even, ends saturated."""
         numbers = np.asarray(value, dtype=np.float64)

@@ -25,13 +25,19 @@ RESERVED = ("reward", "targets")
 """What a population may not be called: these names mean something else."""
 LIMIT = 1 << 16
 """Neurons of a population and ticks of a trial stay below: indices are pairs of 16 bits."""
+LONGEST = 255
+"""The longest delay, in ticks: signals are kept for that long."""
+
+
+def _integer(noun: str, value: int, low: int, high: int) -> None:
+    if type(value) is not int:
+        raise TypeError(f"{noun} must be an integer, not {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{noun} must be {low} to {high}, not {value!r}")
 
 
 def _count(noun: str, value: int) -> None:
-    if type(value) is not int:
-        raise TypeError(f"{noun} must be an integer, not {value!r}")
-    if not 1 <= value < LIMIT:
-        raise ValueError(f"{noun} must be 1 to {LIMIT - 1}, not {value!r}")
+    _integer(noun, value, 1, LIMIT - 1)
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,20 @@ class Projection:
     weight
         Format of the weights.
     delay
-        0: the signal of this tick; 1: that of the tick before (recurrent projections).
+        Axonal delay, 0 to 255 ticks: 0 is the signal of this tick; recurrent projections have 1
+        or more.
     initial
         Standard deviation of the initial weights (popcount Gaussian), in weight units.
+    mean
+        Mean of the initial weights, in weight units.
+    pattern
+        Where initial weights are not 0: ``"full"``, or ``"blocks"``, which joins the first
+        neurons of `pre` to the first of `post` and so on: ``j`` to ``j * post // pre``.
+    receptor
+        What of the postsynaptic neuron it feeds; by default its first.
+    synapse
+        ``Params`` of a synapse model that filters the presynaptic signal, or None: the signal
+        itself is delivered.
     rule
         ``Params`` of a learning rule, or None.
     """
@@ -96,6 +113,10 @@ class Projection:
     weight: Format
     delay: int = 0
     initial: float = 0.0
+    mean: float = 0.0
+    pattern: str = "full"
+    receptor: str | None = None
+    synapse: Any = None
     rule: Any = None
 
     @property
@@ -104,10 +125,10 @@ class Projection:
         return f"{self.pre}_to_{self.post}"
 
     def __post_init__(self) -> None:
-        choice(f"Delay of {self.name}", self.delay, (0, 1))
-        if type(self.delay) is not int:
-            raise TypeError(f"Delay of {self.name} must be an integer, not {self.delay!r}")
+        _integer(f"Delay of {self.name}", self.delay, 0, LONGEST)
         number(f"Initial of {self.name}", self.initial)
+        number(f"Mean of {self.name}", self.mean)
+        choice(f"Pattern of {self.name}", self.pattern, ("full", "blocks"))
         if not 0 <= self.initial < float("inf"):
             raise ValueError(f"Initial of {self.name} must be 0 or more, not {self.initial!r}")
 
@@ -130,6 +151,13 @@ class Reward:
         Format of the targets; of the error itself for ``"external"``.
     scale
         Error times `scale` is what `eta` refers to, such as ``1/(2T)``.
+    sign
+        Whether only the reward's sign is used: 1, 0 or -1 in its place.
+    period
+        Ticks of a time bin, if there is a reward after each; 0, the default, is one reward after
+        the trial. Rules that learn during a trial need bins, the others none.
+    delay
+        How many bins late the reward comes.
     """
 
     readout: str
@@ -138,10 +166,19 @@ class Reward:
     reward: Format
     target: Format
     scale: float = 1.0
+    sign: bool = False
+    period: int = 0
+    delay: int = 0
 
     def __post_init__(self) -> None:
         choice("Objective", self.objective, (*catalog.OBJECTIVES, "external"))
         positive("Scale", self.scale)
+        if type(self.sign) is not bool:
+            raise TypeError(f"Sign must be true or false, not {self.sign!r}")
+        _integer("Period", self.period, 0, LIMIT - 1)
+        _integer("Delay of the reward", self.delay, 0, LONGEST)
+        if self.delay and not self.period:
+            raise ValueError(f"Delay of the reward must be 0 without a period, not {self.delay}")
 
 
 @dataclass(frozen=True)
@@ -170,6 +207,8 @@ class Network:
 def _model(kind: str, registry: dict[str, Any], data: Any, where: str) -> Any:
     check_keys(where, data, data, ("model",))
     rest = {key: value for key, value in data.items() if key != "model"}
+    if kind == "Rule" and "noise" in rest:
+        rest["noise"] = _model("Noise", catalog.NOISES, rest["noise"], f"noise of {where}")
     try:
         module: Any = catalog.find(kind, registry, data["model"])
     except ValueError as error:
@@ -232,7 +271,10 @@ def read_network(data: dict[str, Any]) -> Network:
         rule = table.get("rule")
         if rule is not None:
             rule = _model("Rule", catalog.RULES, rule, f"rule of {where}")
-        projections.append(_field(table, Projection, where, rule=rule))
+        synapse = table.get("synapse")
+        if synapse is not None:
+            synapse = _model("Synapse", catalog.SYNAPSES, synapse, f"synapse of {where}")
+        projections.append(_field(table, Projection, where, rule=rule, synapse=synapse))
     reward = None
     if "reward" in data:
         table = data["reward"]
@@ -244,8 +286,10 @@ def read_network(data: dict[str, Any]) -> Network:
 
 
 def _named(registry: dict[str, Any], params: Any) -> dict[str, Any]:
-    name = next(name for name, module in registry.items() if module.Params is type(params))
-    return {"model": name, **params.write()}
+    data = {"model": catalog.name_of(registry, params), **params.write()}
+    if registry is catalog.RULES and "noise" in data:
+        data["noise"] = _named(catalog.NOISES, params.noise)
+    return data
 
 
 def _plain(description: Any, **given: Any) -> dict[str, Any]:
@@ -268,7 +312,8 @@ def write_network(network: Network) -> dict[str, Any]:
         data["population"].append({"name": p.name, "size": p.size, **model})
     for q in network.projections:
         rule = None if q.rule is None else _named(catalog.RULES, q.rule)
-        data["projection"].append(_plain(q, rule=rule))
+        synapse = None if q.synapse is None else _named(catalog.SYNAPSES, q.synapse)
+        data["projection"].append(_plain(q, rule=rule, synapse=synapse))
     if network.reward is not None:
         baseline = _named(catalog.BASELINES, network.reward.baseline)
         data["reward"] = _plain(network.reward, baseline=baseline)

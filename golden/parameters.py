@@ -83,6 +83,8 @@ def number(noun: str, value: Any) -> None:
 def _convert(kind: Any, value: Any, noun: str) -> Any:
     if isinstance(kind, UnionType):
         kind = get_args(kind)[0]
+    if kind is Any:  # Params of a model, read already.
+        return value
     if kind is Format:
         return read_format(noun, value)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):

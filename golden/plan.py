@@ -6,18 +6,26 @@ checks that no sum and no intermediate can overflow.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from goldenspike.golden import catalog, ranges
 from goldenspike.golden.cell import Cell, Nothing
-from goldenspike.golden.fixed import BIT, WIDEST, Format
-from goldenspike.golden.network import Network, Population, Projection, Source
+from goldenspike.golden.delivery import (
+    UNUSED,
+    Delivery,
+    code_indices,
+    neuron_module,
+    planned_population,
+)
+from goldenspike.golden.fixed import BIT, WIDEST, Format, Rounding
+from goldenspike.golden.modulators import sign
+from goldenspike.golden.network import Network, Population, Source
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.planned import (
     MOST_VARIABLES,
     PASSES,
     UPDATE,
-    Perturbation,
     Plan,
     PlannedPopulation,
     PlannedProjection,
@@ -25,18 +33,14 @@ from goldenspike.golden.planned import (
     PlannedRule,
     Variable,
 )
-from goldenspike.golden.randomness import (
-    ROUNDS,
-    SCHEDULE,
-    START,
-    VARIATE,
-    Stream,
-    VariateConstants,
+from goldenspike.golden.randomness import ROUNDS, SCHEDULE, START, VARIATE, VariateConstants
+from goldenspike.golden.rules import (
+    node_perturbation,
+    three_factor,
 )
-from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
 
-__all__ = ["PASSES", "UPDATE", "Plan", "Variable", "plan"]
+__all__ = ["PASSES", "UNUSED", "UPDATE", "Plan", "Variable", "plan"]
 
 
 def _ordered(network: Network) -> list[Population]:
@@ -66,77 +70,65 @@ def _ordered(network: Network) -> list[Population]:
     return ordered
 
 
-def _perturbation(params: Any, value: Format, stream: int, size: int, what: str) -> Perturbation:
-    wide = Format(True, WIDEST, value.frac)  # It is added exactly: only its last bit must agree.
-    amplitude = wide.constant(params.amplitude, f"Amplitude of {what}")
-    if amplitude == 0:
-        raise ValueError(f"Amplitude of {what} must be above 0 in {value}, not {amplitude}")
-    constants = three_factor.PerturbConstants(value, params.distribution.variate, amplitude)
-    stride = 1 << (size - 1).bit_length()
-    return Perturbation(params.distribution, stream, constants, params.amplitude, stride)
+def _trace(
+    rule: Any, params: Any, post: PlannedPopulation, signal: Format, variate: Format, ticks: int
+) -> tuple[Cell | None, Any, Format]:
+    """Return the cell of a rule's eligibility, its constants, and the format of what learns."""
+    if rule.TRACE == "none":
+        return None, None, variate
+    if rule.TRACE == "active":
+        return rule.STEP, rule.Constants(variate), variate
+    score: Any = post.score
+    if rule.TRACE == "tick":
+        pole = params.eligibility_decay, params.eligibility, score, signal
+        constants = rule.constants(*pole, params.eligibility_factor)
+        return rule.STEP, constants, params.eligibility
+    found = post.perturbation
+    largest = max(-score.low, score.high)
+    if found is not None and found.noise is not None:
+        largest = found.noise.largest
+    constants = node_perturbation.constants(params.eligibility, score, largest, signal, ticks)
+    return node_perturbation.STEP, constants, constants.eligibility
 
 
-def _delivered(q: Projection, network: Network, number: int, signal: Format, size: int) -> Any:
-    """Return the synapse's constants and the perturbation of its weights, if any."""
-    perturbation = None
-    weight = q.weight
-    if q.rule is not None and catalog.RULES[_rule_name(q)].PERTURBS == "weight":
-        stream = Stream.WEIGHT_PERTURBATION + number
-        perturbation = _perturbation(q.rule, weight, stream, size, f"weights of {q.name}")
-        weight = three_factor.perturbed_format(perturbation.constants)
-    return delta.Constants(weight, signal), perturbation
-
-
-def _rule_name(q: Projection) -> str:
-    return next(n for n, module in catalog.RULES.items() if module.Params is type(q.rule))
-
-
-def _current(post: Population, incoming: list[tuple[Projection, Format, int]]) -> Format:
-    """Return the format of the exact sum of a population's currents."""
-    frac = max(fmt.frac for _, fmt, _ in incoming)
-    low = sum((fmt.low * size) << (frac - fmt.frac) for _, fmt, size in incoming)
-    high = sum((fmt.high * size) << (frac - fmt.frac) for _, fmt, size in incoming)
-    current = Format.holding(min(low, 0), high, frac)
-    if current.width > WIDEST:
-        raise ValueError(
-            f"Accumulator of {post.name} must fit {WIDEST} bits, not {current.width}: "
-            f"narrow the weights or signals of {', '.join(q.name for q, _, _ in incoming)}"
-        )
-    return current
-
-
-def _neuron_perturbation(
-    post: Population, rules: list[Projection], current: Format, number: int
-) -> Perturbation | None:
-    """Return the perturbation of a population's currents, the same for all its rules."""
-    if not rules:
-        return None
-    settings = {(q.rule.sigma, q.rule.distribution) for q in rules}
-    if len(settings) > 1:
-        raise ValueError(
-            f"Node perturbations of {post.name} must agree in sigma and distribution, "
-            f"not {', '.join(f'{q.name}: {q.rule.sigma!r}' for q in rules)}"
-        )
-    stream = Stream.NEURON_PERTURBATION + number
-    return _perturbation(rules[0].rule, current, stream, post.size, f"currents of {post.name}")
-
-
-def _rule(q: Projection, signal: Format, ticks: int, reward: Any, perturbation: Any) -> PlannedRule:
-    module = catalog.RULES[_rule_name(q)]
-    step = None
-    eligibility = perturbation.distribution.variate
-    if module is node_perturbation:
-        step = node_perturbation.constants(q.rule, signal, ticks)
-        eligibility = step.eligibility
-    variance = perturbation.distribution.variance
-    quantized = float(perturbation.constants.value.to_float(perturbation.constants.amplitude))
-    per_reward = q.rule.eta * reward.scale / variance
-    factor = three_factor.factor_constants(per_reward / quantized, reward.reward, q.rule.factor)
-    update = three_factor.update_constants(
-        q.weight, q.rule.factor, eligibility, q.rule.rounding, q.rule.overflow
+def _rule(
+    d: Delivery, post: PlannedPopulation, size: int, ticks: int, reward: PlannedReward
+) -> PlannedRule:
+    """Return a projection's rule."""
+    q, module, params = d.description, d.rule, d.description.rule
+    if (module.TRACE == "tick") != (reward.period > 0):
+        needed = "above 0" if module.TRACE == "tick" else "0"
+        raise ValueError(f"Period of the reward must be {needed} for the rule of {q.name}")
+    if module.TRACE == "tick" and params.interval > 1:
+        raise ValueError(f"Interval of {q.name} must be 1 as it learns during trials")
+    perturbation: Any = d.perturbation if d.perturbation is not None else post.perturbation
+    blocks = size * (1 << (post.size - 1).bit_length()) // 4
+    if module.TRACE == "tick" and params.rounding == Rounding.STOCHASTIC and blocks > 1 << 16:
+        raise ValueError(f"Weights of {q.name} must be at most 2**18 to be rounded stochastically")
+    trace, constants, eligibility = _trace(
+        module, params, post, d.signal, perturbation.constants.variate, ticks
     )
-    rate = per_reward / perturbation.amplitude
-    return PlannedRule(q.rule, module, eligibility, step, factor, update, perturbation, rate)
+    given = perturbation.constants
+    quantized = math.ldexp(given.amplitude, -given.value.frac)
+    factor = three_factor.factor_constants(
+        params.rate(quantized) * reward.scale, reward.reward, params.factor
+    )
+    updated = params.factor, eligibility, params.rounding, params.overflow
+    accumulate = None
+    if params.interval > 1:
+        accumulate = three_factor.accumulate_constants(q.weight, params.accumulator, *updated)
+    return PlannedRule(
+        params,
+        module,
+        eligibility,
+        trace,
+        constants,
+        factor,
+        three_factor.update_constants(q.weight, *updated),
+        accumulate,
+        perturbation,
+        params.rate(perturbation.amplitude) * reward.scale,
+    )
 
 
 def _reward(network: Network, populations: dict[str, PlannedPopulation]) -> PlannedReward | None:
@@ -156,8 +148,19 @@ def _reward(network: Network, populations: dict[str, PlannedPopulation]) -> Plan
             f"Error of {given.objective} must fit {WIDEST - 6} bits, not {error.width}: narrow the "
             f"signal of {readout.name} or the target"
         )
-    baseline: Any = next(m for m in catalog.BASELINES.values() if m.Params is type(given.baseline))
-    return PlannedReward(
+    baseline: Any = catalog.BASELINES[catalog.name_of(catalog.BASELINES, given.baseline)]
+    if given.period:
+        if network.ticks % given.period:
+            raise ValueError(f"Period must divide the {network.ticks} ticks, not {given.period}")
+        if objective is None or not objective.TARGETS_EVERY_TICK:
+            raise ValueError(
+                f"Objective of a reward with a period must judge every tick, not {given.objective}"
+            )
+        if baseline.PAIRED:
+            name = catalog.name_of(catalog.BASELINES, given.baseline)
+            raise ValueError(f"Baseline of a reward with a period must need one run, not {name}")
+    planned = PlannedReward(
+        network.ticks,
         readout,
         objective,
         constants,
@@ -168,7 +171,18 @@ def _reward(network: Network, populations: dict[str, PlannedPopulation]) -> Plan
         error,
         given.reward,
         given.scale,
+        sign.constants(given.reward) if given.sign else None,
+        given.period,
+        given.delay,
     )
+    if planned.baselines > 1 << 16:
+        raise ValueError(f"Baselines must be at most {1 << 16}, not {planned.baselines}")
+    if planned.signs[0] < 0:
+        for p in populations.values():
+            noise = None if p.perturbation is None else p.perturbation.noise
+            if noise is not None and noise.state:
+                raise ValueError(f"Noise of {p.name} must be white or sparse for a two-sided run")
+    return planned
 
 
 def _variables(
@@ -188,11 +202,21 @@ def _variables(
     for p in neurons:
         for field, fmt in p.state.items():
             add(f"{p.name}.{field}", fmt, p.size)
+        if p.perturbation is not None and p.perturbation.noise is not None:
+            for field, fmt in p.perturbation.noise.state.items():
+                add(f"{p.name}.noise_{field}", fmt, p.size)
     for q in projections:
-        add(f"{q.name}.w", q.weight, q.pre.size, q.post.size)
+        shape = q.pre.size, q.post.size
+        for field, fmt in q.filter_state.items():
+            add(f"{q.name}.{field}", fmt, q.pre.size)
+        add(f"{q.name}.w", q.weight, *shape)
         if q.rule is not None:
-            if q.rule.step is not None:
-                add(f"{q.name}.e", q.rule.eligibility, q.pre.size, q.post.size)
+            if q.rule.kind == "active":
+                add(f"{q.name}.active", BIT, q.pre.size)
+            for field, fmt in q.rule.state.items():
+                add(f"{q.name}.{field}", fmt, *shape)
+            if q.rule.accumulate is not None:
+                add(f"{q.name}.sum", q.rule.accumulate.accumulator, *shape)
             add(f"{q.name}.factor", q.rule.factor.factor)
     if reward is not None:
         for field, fmt in reward.counts.items():
@@ -200,7 +224,7 @@ def _variables(
         add("reward.error", reward.error)
         add("reward.reward", reward.reward)
         for field, fmt in reward.baseline_state.items():
-            add(f"reward.{field}", fmt)
+            add(f"reward.{field}", fmt, reward.baselines)
     return found
 
 
@@ -211,27 +235,48 @@ def _cells(
 ) -> list[tuple[str, Cell, Any]]:
     cells: list[tuple[str, Cell, Any]] = []
     distributions = set()
+    random = False
     for p in neurons:
         cells.append((p.name, p.module.STEP, p.constants))
         if p.perturbation is not None:
+            noise: Any = p.perturbation.noise
             cells.append((p.name, three_factor.PERTURB, p.perturbation.constants))
-            distributions.add(p.perturbation.distribution)
+            if noise.white:
+                distributions.add(p.perturbation.distribution)
+            else:
+                cells.append((p.name, noise.cell, noise.constants))
+            random = True
     for q in projections:
+        if q.filter is not None:
+            cells.append((q.name, q.filter.STEP, q.filter_constants))
         cells.append((q.name, delta.STEP, q.synapse))
-        if q.weight_perturbation is not None:
-            cells.append((q.name, three_factor.PERTURB, q.weight_perturbation.constants))
-            distributions.add(q.weight_perturbation.distribution)
+        found = q.weight_perturbation
+        if found is not None:
+            cells.append((q.name, three_factor.PERTURB, found.constants))
+            if found.code is None:
+                distributions.add(found.distribution)
+            else:
+                cells.append((q.name, found.code.cell, found.code.constants))
         if q.rule is not None:
-            if q.rule.step is not None:
-                cells.append((q.name, q.rule.module.STEP, q.rule.step))
+            if q.rule.kind == "output":
+                variate: Any = found.constants.variate if found is not None else None
+                cells.append((q.name, delta.STEP, delta.Constants(variate, q.signal)))
+            if q.rule.trace is not None:
+                cells.append((q.name, q.rule.trace, q.rule.constants))
             cells.append((q.name, three_factor.SCALE, q.rule.factor))
-            cells.append((q.name, three_factor.UPDATE, q.rule.update))
+            if q.rule.accumulate is not None:
+                cells.append((q.name, three_factor.ACCUMULATE, q.rule.accumulate))
+            else:
+                cells.append((q.name, three_factor.UPDATE, q.rule.update))
+            random = random or q.rule.words
     if reward is not None:
         if reward.objective is not None:
             cells.append(("reward", reward.objective.STEP, reward.constants))
         cells.append(("reward", reward.baseline.STEP, reward.baseline_constants))
+        if reward.sign is not None:
+            cells.append(("reward", sign.STEP, reward.sign))
     cells.extend(("randomness", VARIATE, VariateConstants(int(d))) for d in sorted(distributions))
-    if distributions:
+    if distributions or random:
         cells.extend(("randomness", cell, Nothing()) for cell in (SCHEDULE, START, ROUNDS))
     return cells
 
@@ -245,80 +290,46 @@ def plan(network: Network) -> Plan:
         In one line that names what does not fit, and what would.
     """
     order = _ordered(network)
-    given = {p.name: p for p in order}
-    signals: dict[str, Format] = {}
-    for p in order:
-        signals[p.name] = p.model.signal if isinstance(p.model, Source) else _signal(p.model)
-    delivered = {
-        q.name: _delivered(q, network, number, signals[q.pre], given[q.post].size)
-        for number, q in enumerate(network.projections)
+    sizes = {p.name: p.size for p in order}
+    signals = {
+        p.name: p.model.signal if isinstance(p.model, Source) else _signal(p.model) for p in order
     }
+    firsts, bits = code_indices(network)
+    deliveries = [
+        Delivery(q, number, signals[q.pre], sizes[q.post], (firsts.get(q.name, 0), bits))
+        for number, q in enumerate(network.projections)
+    ]
     populations: dict[str, PlannedPopulation] = {}
     for number, p in enumerate(order):
-        incoming = [
-            (q, delta.current_format(delivered[q.name][0]), given[q.pre].size)
-            for q in network.projections
-            if q.post == p.name
-        ]
-        if isinstance(p.model, Source):
-            if incoming:
-                raise ValueError(
-                    f"Source {p.name} must have no projection to it, not {len(incoming)}"
-                )
-            populations[p.name] = PlannedPopulation(
-                number, p.name, p.size, p.model, None, None, p.model.signal, BIT, None
-            )
-            continue
-        if not incoming:
-            raise ValueError(f"Population {p.name} must have a projection to it, not none")
-        current = _current(p, incoming)
-        rules = [
-            q
-            for q, _, _ in incoming
-            if q.rule is not None and catalog.RULES[_rule_name(q)].PERTURBS == "neuron"
-        ]
-        perturbation = _neuron_perturbation(p, rules, current, number)
-        driven = (
-            current
-            if perturbation is None
-            else three_factor.perturbed_format(perturbation.constants)
-        )
-        module = _neuron_module(p.model)
-        constants = p.model.constants(driven)
-        populations[p.name] = PlannedPopulation(
-            number,
-            p.name,
-            p.size,
-            p.model,
-            module,
-            constants,
-            signals[p.name],
-            current,
-            perturbation,
-        )
+        into = [d for d in deliveries if d.description.post == p.name]
+        longest = max((q.delay for q in network.projections if q.pre == p.name), default=0)
+        depth = 1 << longest.bit_length()
+        populations[p.name] = planned_population(p, number, into, sizes, depth)
     reward = _reward(network, populations)
     projections: list[PlannedProjection] = []
-    for number, q in enumerate(network.projections):
-        post = populations[q.post]
-        synapse, weights = delivered[q.name]
+    for d in deliveries:
+        q, post = d.description, populations[d.description.post]
         rule = None
-        if q.rule is not None:
+        if d.rule is not None:
             if reward is None:
                 raise ValueError(f"Rule of {q.name} must have a reward, which is missing")
-            perturbation = weights if weights is not None else post.perturbation
-            rule = _rule(q, signals[q.pre], network.ticks, reward, perturbation)
-        shift = post.current.frac - delta.current_format(synapse).frac
+            rule = _rule(d, post, sizes[q.pre], network.ticks, reward)
+        receptor = q.receptor or post.receptors[0]
         projections.append(
             PlannedProjection(
-                number,
+                d.number,
                 q.name,
                 populations[q.pre],
                 post,
+                receptor,
                 q.weight,
                 q.delay,
-                q.initial,
-                synapse,
-                shift,
+                q,
+                d.filter,
+                d.filter_constants,
+                d.constants,
+                post.currents[receptor].frac - d.current.frac,
+                0 if d.output is None or post.output is None else post.output.frac - d.output.frac,
                 rule,
             )
         )
@@ -329,7 +340,7 @@ def plan(network: Network) -> Plan:
     spare = [
         (f"{where}: {cell.name}", ranges.check(cell, constants, where))
         for where, cell, constants in cells
-        if cell not in (SCHEDULE, START, ROUNDS, VARIATE)  # Proved, and beyond what intervals see.
+        if cell not in BITWISE
     ]
     return Plan(
         network.ticks,
@@ -342,11 +353,11 @@ def plan(network: Network) -> Plan:
     )
 
 
-def _neuron_module(model: Any) -> Any:
-    return next(m for m in catalog.NEURONS.values() if m.Params is type(model))
+BITWISE = (SCHEDULE, START, ROUNDS, VARIATE)
+"""Cells that are proved, and whose bitwise arithmetic is beyond what intervals see."""
 
 
 def _signal(model: Any) -> Format:
     """Return the format of a neuron model's signal, which its currents do not change."""
-    module = _neuron_module(model)
-    return module.STEP.ports(model.constants(BIT)).outputs.signal
+    module = neuron_module(model)
+    return module.STEP.ports(model.constants(*[UNUSED] * len(module.RECEPTORS))).outputs.signal

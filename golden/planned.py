@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell
-from goldenspike.golden.fixed import Format
+from goldenspike.golden.fixed import Format, Rounding
+from goldenspike.golden.modulators import sign
 from goldenspike.golden.network import LIMIT
-from goldenspike.golden.randomness import BLOCK_BITS, Distribution
-from goldenspike.golden.rules import node_perturbation, three_factor
+from goldenspike.golden.randomness import BLOCK_BITS, VARIATE, Distribution, VariateConstants
+from goldenspike.golden.rules import codes, three_factor
 from goldenspike.golden.synapses import delta
 
 PASSES, UPDATE = 1, 2
@@ -35,11 +36,60 @@ class Variable(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Code:
+    """The code of a projection's weights.
+
+    Synapse ``(pre, post)`` has index ``first + pre * n + post`` for ``n`` postsynaptic neurons;
+    the slot is the trial's number modulo the period.
+    """
+
+    cell: Cell
+    constants: codes.Constants
+    first: int
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What makes the variates and scores of neurons from random words.
+
+    `params` is None for white noise, whose cell has no state and makes variates only. `rest` is
+    the raw variate of a run that is not perturbed.
+    """
+
+    params: Any
+    cell: Cell
+    constants: Any
+    bits: int
+    variate: Format
+    score: Format
+    largest: int
+    rest: int
+
+    @property
+    def white(self) -> bool:
+        """Whether score and variate are one, and nothing is kept from tick to tick."""
+        return self.params is None
+
+    @property
+    def state(self) -> dict[str, Format]:
+        """The formats of the noise's state, by field."""
+        return getattr(self.cell.ports(self.constants).state, "_asdict", dict)()
+
+
+def white(distribution: Distribution) -> Noise:
+    """Return the noise that is a variate of a distribution every tick."""
+    constants, variate = VariateConstants(int(distribution)), distribution.variate
+    bits, largest = int(distribution), distribution.largest
+    return Noise(None, VARIATE, constants, bits, variate, variate, largest, 0)
+
+
+@dataclass(frozen=True)
 class Perturbation:
     """A perturbation of neurons or weights: its variates, their place in the stream, its size.
 
     `stride` is the distance of one row's variates from the next one's (weights only): the next
-    power of two, so that the variates of a word of synapses never straddle two blocks.
+    power of two, so that the variates of a word of synapses never straddle two blocks. `code` is
+    that of weights, or None where they are random; `noise` is what neurons' variates come from.
     """
 
     distribution: Distribution
@@ -47,6 +97,8 @@ class Perturbation:
     constants: three_factor.PerturbConstants
     amplitude: float
     stride: int
+    code: Code | None = None
+    noise: Noise | None = None
 
     @property
     def per_block(self) -> int:
@@ -56,7 +108,13 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class PlannedPopulation:
-    """A population with its integers; `module` and `constants` are None for a source."""
+    """A population with its integers; `module` and `constants` are None for a source.
+
+    `currents` are the exact sums of its receptors, `driven` what its cell gets of each; the first
+    receptor is the one that a perturbation is added to. `output` is the format of the sum of what
+    perturbed weights deliver, where a rule traces it. `depth` is how many ticks its signals are
+    kept for, a power of two.
+    """
 
     number: int
     name: str
@@ -65,47 +123,116 @@ class PlannedPopulation:
     module: Any
     constants: Any
     signal: Format
-    current: Format
+    currents: dict[str, Format]
     perturbation: Perturbation | None
+    output: Format | None = None
+    depth: int = 1
 
     @property
     def state(self) -> dict[str, Format]:
         """The formats of the neuron's state, by field."""
         return {} if self.module is None else self.module.STEP.ports(self.constants).state._asdict()
 
+    @property
+    def receptors(self) -> tuple[str, ...]:
+        """The neuron's receptors, the perturbed one first."""
+        return self.module.RECEPTORS
+
+    @property
+    def current(self) -> Format:
+        """The format of the exact sum of the first receptor."""
+        return next(iter(self.currents.values()))
+
+    @property
+    def score(self) -> Format | None:
+        """The format of what rules correlate with the inputs of its neurons."""
+        if self.perturbation is not None and self.perturbation.noise is not None:
+            return self.perturbation.noise.score
+        return self.output
+
 
 @dataclass(frozen=True)
 class PlannedRule:
     """A learning rule with its integers.
 
-    `step` is None where the eligibility is the regenerated variate itself; `perturbation` is that
-    of the weights, or of the neurons behind.
+    `trace` is the cell of the eligibility, or None where it is the regenerated variate itself;
+    `perturbation` is that of the weights, or of the neurons behind. `accumulate` takes the place
+    of `update` where weights are not updated in every trial.
     """
 
     params: Any
     module: Any
     eligibility: Format
-    step: node_perturbation.Constants | None
+    trace: Cell | None
+    constants: Any
     factor: three_factor.FactorConstants
     update: three_factor.UpdateConstants
+    accumulate: three_factor.AccumulateConstants | None
     perturbation: Perturbation
     rate: float
+
+    @property
+    def kind(self) -> str:
+        """When eligibilities are traced: see :data:`TRACES`."""
+        return self.module.TRACE
+
+    @property
+    def state(self) -> dict[str, Format]:
+        """The formats of an eligibility's state, by field: the last one is what learns."""
+        if self.trace is None:
+            return {}
+        return getattr(self.trace.ports(self.constants).state, "_asdict", dict)()
+
+    @property
+    def words(self) -> bool:
+        """Whether weights are rounded by random words."""
+        return self.params.rounding == Rounding.STOCHASTIC
+
+
+TRACES = {
+    "none": "the regenerated variate is the eligibility",
+    "active": "it is, where the input was active in the perturbed run",
+    "delivery": "traced while the presynaptic signal is delivered",
+    "output": "traced for the delivered signals when the neurons have been updated",
+    "tick": "traced for all synapses after every tick, and learned in the last one of a time bin",
+}
+"""What a rule's ``TRACE`` may be."""
 
 
 @dataclass(frozen=True)
 class PlannedProjection:
-    """A projection with its integers; `shift` aligns its currents with the accumulator's."""
+    """A projection with its integers; `shift` aligns its currents with the accumulator's.
+
+    `filter` is the module of a synapse model, or None; what it makes of the presynaptic signal
+    is what is delivered.
+    """
 
     number: int
     name: str
     pre: PlannedPopulation
     post: PlannedPopulation
+    receptor: str
     weight: Format
     delay: int
-    initial: float
+    description: Any
+    filter: Any
+    filter_constants: Any
     synapse: delta.Constants
     shift: int
+    output_shift: int
     rule: PlannedRule | None
+
+    @property
+    def signal(self) -> Format:
+        """The format of the signal that is delivered."""
+        return self.synapse.signal
+
+    @property
+    def filter_state(self) -> dict[str, Format]:
+        """The formats of the filter's state, by field."""
+        if self.filter is None:
+            return {}
+        return self.filter.STEP.ports(self.filter_constants).state._asdict()
 
     @property
     def weight_perturbation(self) -> Perturbation | None:
@@ -113,11 +240,16 @@ class PlannedProjection:
         rule = self.rule
         return None if rule is None or rule.module.PERTURBS != "weight" else rule.perturbation
 
+    def traces(self, *kinds: str) -> bool:
+        """Whether its rule traces eligibilities in one of some manners."""
+        return self.rule is not None and self.rule.kind in kinds
+
 
 @dataclass(frozen=True)
 class PlannedReward:
     """The reward with its integers; `objective` is None where the error comes from outside."""
 
+    ticks: int
     readout: PlannedPopulation
     objective: Any
     constants: Any
@@ -128,11 +260,29 @@ class PlannedReward:
     error: Format
     reward: Format
     scale: float
+    sign: sign.Constants | None
+    period: int
+    delay: int
 
     @property
     def paired(self) -> bool:
-        """Whether a learning trial has an unperturbed run first."""
+        """Whether a learning trial has a run to compare with first."""
         return self.baseline.PAIRED
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """The sign of the perturbation in each run of a learning trial."""
+        return (self.baseline.REFERENCE, 1) if self.paired else (1,)
+
+    @property
+    def bins(self) -> int:
+        """Time bins of a trial, of which each has its baseline."""
+        return self.ticks // self.period if self.period else 1
+
+    @property
+    def baselines(self) -> int:
+        """Baselines that are kept: one for each condition and time bin."""
+        return self.bins * getattr(self.baseline_params, "conditions", 1)
 
     @property
     def targets_every_tick(self) -> bool:
@@ -161,7 +311,7 @@ class Plan:
     populations
         In the order in which a tick updates them.
     late, prompt
-        Projections of delay 1, delivered before anything is updated, and of delay 0, delivered
+        Projections with a delay, delivered before anything is updated, and without, delivered
         just before their postsynaptic population is updated.
     variables
         By name.
@@ -181,7 +331,7 @@ class Plan:
 
     @property
     def late(self) -> tuple[PlannedProjection, ...]:
-        """Projections of delay 1."""
+        """Projections with a delay."""
         return tuple(q for q in self.projections if q.delay)
 
     def prompt(self, population: PlannedPopulation) -> tuple[PlannedProjection, ...]:
@@ -204,11 +354,16 @@ class Plan:
         return tuple(q for q in self.projections if q.rule is not None)
 
     @property
+    def online(self) -> bool:
+        """Whether weights are learned during a trial."""
+        return self.reward is not None and self.reward.period > 0
+
+    @property
     def passes(self) -> int:
-        """Runs of the ticks in a learning trial: 2 with the paired baseline, else 1."""
-        return 2 if self.reward is not None and self.reward.paired else 1
+        """Runs of the ticks in a learning trial: 2 with a paired baseline, else 1."""
+        return len(self.reward.signs) if self.reward is not None else 1
 
     @property
     def digests(self) -> int:
-        """Digests of a learning trial: one for every tick of every pass, and one for the update."""
-        return self.passes * self.ticks + 1
+        """Digests of a learning trial: one a tick of every pass, one for an update at its end."""
+        return self.passes * self.ticks + (not self.online)

@@ -8,64 +8,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from goldenspike.golden.fixed import Rounding
-from goldenspike.golden.randomness import Stream
+from goldenspike.golden.modulators import sign
+from goldenspike.golden.program_projection import ProjectionWriter
 from goldenspike.golden.rules import three_factor
-from goldenspike.golden.synapses import delta
 
 if TYPE_CHECKING:
     from goldenspike.golden.plan import Plan
-    from goldenspike.golden.planned import PlannedPopulation, PlannedProjection
+    from goldenspike.golden.planned import PlannedPopulation
 
 
-class _Writer:
-    """Lines of a program, indented by nested blocks."""
-
-    def __init__(self, traced: bool) -> None:
-        self.lines: list[str] = []
-        self.depth = 1
-        self.traced = traced
-
-    def __call__(self, *lines: str) -> None:
-        self.lines.extend("    " * self.depth + line for line in lines)
-
-    def note(self, variable: int, index: str, value: str) -> None:
-        """Write the line that digests a write, if this program digests."""
-        if self.traced:
-            moment = "k * digests.shape[1] + step"
-            self(f"digest = note(digest, trace, {moment}, {variable}, {index}, {value})")
-
-    def __enter__(self) -> None:
-        self.depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.depth -= 1
-
-
-class _Program:
+class _Program(ProjectionWriter):
     """The program of one plan."""
-
-    def __init__(self, plan: Plan, traced: bool) -> None:
-        self.plan = plan
-        self.write = _Writer(traced)
-        self.imports: set[str] = set()
-
-    def number(self, name: str) -> int:
-        """Return a variable's number."""
-        return self.plan.variables[name].number
-
-    def model(self, module: Any) -> str:
-        """Import a model's module; return the name it goes by."""
-        package, _, name = module.__name__.rpartition(".")
-        self.imports.add(f"from {package} import {name}")
-        return name
-
-    def literal(self, value: Any) -> str:
-        """Return the source of a constant: a number, or named tuples of such."""
-        if not isinstance(value, tuple):
-            return repr(value if isinstance(value, (bool, float)) else int(value))
-        kind = f"{self.model(sys.modules[type(value).__module__])}.{type(value).__name__}"
-        return f"{kind}({', '.join(map(self.literal, value))})"
 
     def text(self, arguments: list[str], constants: dict[str, Any]) -> str:
         """Return the whole source."""
@@ -73,9 +26,10 @@ class _Program:
         known = [f"{name} = {self.literal(value)}" for name, value in constants.items()]
         header = [
             '"""A trial program, written by goldenspike.golden.engine."""',
+            "import numpy as np",
             "from goldenspike.golden.cell import Nothing, align",
             "from goldenspike.golden.digest import note",
-            "from goldenspike.golden.engine import fill_variates, fill_words",
+            "from goldenspike.golden.engine import fill_fields, fill_variates",
             *sorted(self.imports),
             "",
             *known,
@@ -87,18 +41,17 @@ class _Program:
     def trials(self) -> None:
         """Write the loop over trials."""
         w, plan = self.write, self.plan
-        begin = 0 if plan.passes == 2 else 1
+        signs = self.signs
         w("for k in range(count):")
         with w:
             w("trial = (first + k) & 0xFFFFFFFF", "sample = samples[k]")
-            w(f"begin, end = ({begin} if learn & 1 else 0), (2 if learn & 1 else 1)")
-            w("if learn == 2:")
+            w(f"runs = 0 if learn == 2 else ({len(signs)} if learn & 1 else 1)")
+            w("for n in range(runs):")
             with w:
-                w("begin = end = 0")
-            w("for perturbing in range(begin, end):")
-            with w:
+                step = signs[-1] - signs[0]
+                w(f"perturbing = {signs[0]} + {step} * n if learn & 1 else 0")
                 self.one_pass()
-            if plan.reward is not None:
+            if plan.reward is not None and not plan.online:
                 w("if learn & 2:")
                 with w:
                     self.update()
@@ -106,142 +59,117 @@ class _Program:
     def one_pass(self) -> None:
         """Write a pass: reset, then the ticks."""
         w, plan = self.write, self.plan
-        w("error = zero")
-        for p in plan.neurons:
-            w(f"{p.name}__current[:] = 0")
-            w(*(f"{p.name}__{field}[:] = 0" for field in p.state))
-            if p.perturbation is not None:
-                w(f"{p.name}__variate[:] = 0")
-        if plan.reward is not None:
-            w(*(f"reward__{field}[:] = 0" for field in plan.reward.counts))
-        for q in plan.projections:
-            if q.weight_perturbation is not None:
-                self.perturb_weights(q)
+        self.reset()
         w("for t in range(ticks):")
         with w:
             if w.traced:
-                w("digest = 0", "step = (perturbing - begin) * ticks + t")
-            for p in plan.sources:
-                w(f"{p.name}__signal = {p.name}__inputs[sample, t]")
+                w("digest = 0", "step = n * ticks + t")
             for p in plan.neurons:
                 if p.perturbation is not None:
                     self.perturb_neurons(p)
             for q in plan.late:
-                w("if t > 0:")
-                with w:
-                    if q.pre.module is None:
-                        w(f"{q.name}__late = {q.pre.name}__inputs[sample, t - 1]")
-                    self.deliver(q, "late" if q.pre.module is None else "")
+                self.deliver(q)
             for p in plan.neurons:
                 for q in plan.prompt(p):
-                    self.deliver(q, "")
+                    self.deliver(q)
                 self.step(p)
+            for q in plan.projections:
+                if q.traces("output"):
+                    w("if perturbing == 1:")
+                    with w, self.arriving(q):
+                        self.trace(q)
             self.judge()
+            if plan.online:
+                self.learn_in_bins()
+            for p in plan.neurons:
+                if p.depth > 1:
+                    w(f"{p.name}__history[t & {p.depth - 1}] = {p.name}__signal")
             if w.traced:
                 w("digests[k, step] = digest")
         if plan.reward is not None:
             if plan.reward.objective is None:
-                w("error = external[k, perturbing - begin]")
-            w("errors[k, perturbing - begin] = error")
+                w("total = external[k, n]")
+            w("errors[k, n] = total")
 
-    def fill(self, array: str, stream: str, high: str, offset: str, bits: int) -> None:
-        """Write the call that fills an array with variates."""
-        self.write(f"fill_variates({array}, seed, {stream}, trial, {high}, {offset}, {bits})")
-
-    def perturb_weights(self, q: PlannedProjection) -> None:
-        """Write the perturbation of a projection's weights for a pass."""
-        w = self.write
-        shared = self.model(three_factor)
-        w("if perturbing == 1:")
-        with w:
-            self.regenerate(q)
-            w(f"for j in range({q.name}__w.shape[0]):")
-            with w:
-                w(f"for i in range({q.name}__w.shape[1]):")
-                with w:
-                    w(
-                        f"{q.name}__delivered[j, i] = {shared}.perturb({q.name}__perturb, "
-                        f"Nothing(), {shared}.PerturbInputs({q.name}__w[j, i], "
-                        f"{q.name}__psi[j, i]))[1].perturbed"
-                    )
-        w("else:")
-        with w:
-            w(f"{q.name}__delivered[:] = {q.name}__w")
-
-    def regenerate(self, q: PlannedProjection) -> None:
-        """Write the loop that regenerates a projection's variates of a trial."""
-        found: Any = q.weight_perturbation
-        bits = int(found.distribution)
-        self.write(f"for j in range({q.name}__w.shape[0]):")
-        with self.write:
-            self.fill(f"{q.name}__psi[j]", f"{q.name}__stream", "0", f"j * {q.name}__stride", bits)
+    def reset(self) -> None:
+        """Write what every run begins with: all state is 0."""
+        w, plan = self.write, self.plan
+        w("error = zero", "total = zero")
+        for p in plan.neurons:
+            w(*(f"{p.name}__{receptor}[:] = 0" for receptor in p.receptors))
+            w(*(f"{p.name}__{field}[:] = 0" for field in p.state))
+            if p.output is not None:
+                w(f"{p.name}__score[:] = 0")
+            noise = None if p.perturbation is None else p.perturbation.noise
+            if noise is not None:
+                w(f"{p.name}__variate[:] = {p.name}__rest")
+                w(*(f"{p.name}__noise_{field}[:] = 0" for field in noise.state))
+        if plan.reward is not None:
+            w(*(f"reward__{field}[:] = 0" for field in plan.reward.counts))
+            if plan.reward.delay:
+                w("reward__late[:] = 0")
+        for q in plan.projections:
+            w(*(f"{q.name}__{field}[:] = 0" for field in q.filter_state))
+            if q.rule is not None and q.rule.kind == "tick":
+                w(*(f"{q.name}__{field}[:] = 0" for field in q.rule.state))
+            if q.weight_perturbation is not None:
+                self.perturb_weights(q)
 
     def perturb_neurons(self, p: PlannedPopulation) -> None:
         """Write the variates of a population for a tick."""
-        found: Any = p.perturbation
-        self.write("if perturbing == 1:")
-        with self.write:
-            self.fill(
-                f"{p.name}__variate", f"{p.name}__stream", "t << 16", "0", int(found.distribution)
-            )
-
-    def deliver(self, q: PlannedProjection, late: str) -> None:
-        """Write the visit of the rows whose signal is not 0."""
         w = self.write
-        synapse = self.model(delta)
-        signal = f"{q.name}__late" if late else f"{q.pre.name}__signal"
-        weight = f"{q.name}__{'delivered' if q.weight_perturbation is not None else 'w'}"
-        w(f"for j in range({signal}.size):")
+        noise: Any = p.perturbation.noise if p.perturbation is not None else None
+        w("if perturbing != 0:")
         with w:
-            w(f"x = {signal}[j]", "if x != 0:")
-            with w:
-                w(f"for i in range({weight}.shape[1]):")
-                with w:
-                    inputs = f"{synapse}.Inputs({weight}[j, i], x)"
-                    w(
-                        f"{q.post.name}__current[i] += align({synapse}.step({q.name}__synapse, "
-                        f"Nothing(), {inputs})[1].current, {q.name}__shift)"
-                    )
-                if q.rule is not None and q.rule.step is not None:
-                    w("if perturbing == 1:")
+            if noise.white:
+                w(
+                    f"fill_variates({p.name}__variate, seed, {p.name}__stream, trial, t << 16, "
+                    f"0, {noise.bits})"
+                )
+                if -1 in self.signs:
+                    w("if perturbing < 0:")
                     with w:
-                        self.trace(q)
-
-    def trace(self, q: PlannedProjection) -> None:
-        """Write the eligibility of a row."""
-        w = self.write
-        rule: Any = q.rule
-        module = self.model(rule.module)
-        w(f"for i in range({q.name}__e.shape[1]):")
-        with w:
-            inputs = f"{module}.Inputs({q.post.name}__variate[i], x)"
-            w(
-                f"{q.name}__e[j, i] = {module}.step({q.name}__trace, "
-                f"{module}.State({q.name}__e[j, i]), {inputs})[0].e"
-            )
-            w.note(self.number(f"{q.name}.e"), "(j << 16) | i", f"{q.name}__e[j, i]")
+                        w(f"{p.name}__variate[:] = -{p.name}__variate")
+                return
+            module = self.model(sys.modules[noise.cell.step.__module__])
+            self.fields(f"{p.name}__words", f"{p.name}__stream", "t << 16", "0", noise.bits)
+            w(f"for i in range({p.name}__variate.size):")
+            with w:
+                state = ", ".join(f"{p.name}__noise_{field}[i]" for field in noise.state)
+                before = f"{module}.State({state})" if state else "Nothing()"
+                w(
+                    f"s, o = {module}.step({p.name}__noise, {before}, "
+                    f"{module}.Inputs({p.name}__words[i]))",
+                    f"{p.name}__variate[i] = perturbing * o.variate",
+                    f"{p.name}__score[i] = o.score",
+                )
+                for field in noise.state:
+                    w(f"{p.name}__noise_{field}[i] = s.{field}")
+                    w.note(self.number(f"{p.name}.noise_{field}"), "i", f"s.{field}")
 
     def step(self, p: PlannedPopulation) -> None:
         """Write the update of a population."""
         w = self.write
         module = self.model(p.module)
-        current = f"{p.name}__current[i]"
-        w(f"for i in range({p.name}__current.size):")
+        w(f"for i in range({p.name}__signal.size):")
         with w:
+            driven = [f"{p.name}__{receptor}[i]" for receptor in p.receptors]
             if p.perturbation is not None:
                 shared = self.model(three_factor)
                 w(
                     f"driven = {shared}.perturb({p.name}__perturb, Nothing(), "
-                    f"{shared}.PerturbInputs({current}, {p.name}__variate[i]))[1].perturbed"
+                    f"{shared}.PerturbInputs({driven[0]}, {p.name}__variate[i]))[1].perturbed"
                 )
-            else:
-                w(f"driven = {current}")
+                driven[0] = "driven"
             state = ", ".join(f"{p.name}__{field}[i]" for field in p.state)
             w(
                 f"s, o = {module}.step({p.name}__constants, {module}.State({state}), "
-                f"{module}.Inputs(driven))"
+                f"{module}.Inputs({', '.join(driven)}))"
             )
-            w(f"{current} = 0", f"{p.name}__signal[i] = o.signal")
+            w(*(f"{p.name}__{receptor}[i] = 0" for receptor in p.receptors))
+            w(f"{p.name}__signal[i] = o.signal")
+            if p.output is not None:
+                w(f"{p.name}__score[i] = {p.name}__output[i]", f"{p.name}__output[i] = 0")
             for field in p.state:
                 w(f"{p.name}__{field}[i] = s.{field}")
                 w.note(self.number(f"{p.name}.{field}"), "i", f"s.{field}")
@@ -254,15 +182,21 @@ class _Program:
         readout = reward.readout.name
         w("if record.shape[0] > 0:")
         with w:
-            w(f"record[k, t, :] = {readout}__signal")
+            w(f"record[k if record.shape[0] == count else k * runs + n, t, :] = {readout}__signal")
         if reward.objective is None:
             return
         module = self.model(reward.objective)
+        if reward.period > 1:
+            w(f"last = 1 if t % {reward.period} == {reward.period - 1} else 0")
+            w(f"error = zero if t % {reward.period} == 0 else error")
+        elif reward.period == 1:
+            w("last = 1", "error = zero")
+        else:
+            w("last = 1 if t == ticks - 1 else 0")
         w(f"for i in range({readout}__signal.size):")
         with w:
             target = "targets[sample, t, i]" if reward.targets_every_tick else "targets[sample, i]"
             state = ", ".join(f"reward__{field}[i]" for field in reward.counts)
-            w("last = 1 if t == ticks - 1 else 0")
             w(
                 f"s, o = {module}.step(reward__constants, {module}.State({state}), "
                 f"{module}.Inputs({readout}__signal[i], {target}, error, last))",
@@ -272,65 +206,72 @@ class _Program:
                 w(f"reward__{field}[i] = s.{field}")
                 w.note(self.number(f"reward.{field}"), "i", f"s.{field}")
         w.note(self.number("reward.error"), "0", "error")
+        w("total = total + error if last == 1 else total" if reward.period else "total = error")
+
+    def reward(self, inputs: str, place: str) -> None:
+        """Write the reward of an error, `rewards[k]`, by the baseline at a place."""
+        w, plan = self.write, self.plan
+        reward: Any = plan.reward
+        module = self.model(reward.baseline)
+        state = ", ".join(f"reward__{field}[{place}]" for field in reward.baseline_state)
+        w(
+            f"s, o = {module}.step(reward__baseline, "
+            f"{f'{module}.State({state})' if state else 'Nothing()'}, {module}.Inputs({inputs}))",
+        )
+        for field in reward.baseline_state:
+            w(f"reward__{field}[{place}] = s.{field}")
+            w.note(self.number(f"reward.{field}"), place, f"s.{field}")
+        if reward.sign is not None:
+            module = self.model(sign)
+            w(f"o = {module}.step(reward__sign, Nothing(), {module}.Inputs(o.reward))[1]")
+        w("rewards[k] = o.reward")
+        w.note(self.number("reward.reward"), "0", "o.reward")
 
     def update(self) -> None:
         """Write the end of a learning trial: reward, factors, weights."""
         w, plan = self.write, self.plan
         reward: Any = plan.reward
-        module = self.model(reward.baseline)
         if w.traced:
             w("digest = 0", f"step = {plan.passes} * ticks")
-        state = ", ".join(f"reward__{field}[0]" for field in reward.baseline_state)
         inputs = "errors[k, 1], errors[k, 0]" if reward.paired else "errors[k, 0]"
-        w(
-            f"s, o = {module}.step(reward__baseline, "
-            f"{f'{module}.State({state})' if state else 'Nothing()'}, {module}.Inputs({inputs}))",
-            "rewards[k] = o.reward",
-        )
-        w.note(self.number("reward.reward"), "0", "o.reward")
-        for field in reward.baseline_state:
-            w(f"reward__{field}[0] = s.{field}")
-            w.note(self.number(f"reward.{field}"), "0", f"s.{field}")
-        shared = self.model(three_factor)
+        self.reward(inputs, "conditions[sample]" if reward.baselines > 1 else "0")
         for q in plan.plastic:
-            w(
-                f"factor = {shared}.scale({q.name}__rate, Nothing(), "
-                f"{shared}.FactorInputs(rewards[k]))[1].factor"
-            )
-            w.note(self.number(f"{q.name}.factor"), "0", "factor")
+            self.factor(q, "rewards[k]")
             self.learn(q)
         if w.traced:
             w("digests[k, step] = digest")
 
-    def learn(self, q: PlannedProjection) -> None:
-        """Write the update of a projection's weights."""
-        w = self.write
-        rule: Any = q.rule
-        shared = self.model(three_factor)
-        eligibility = f"{q.name}__{'psi' if rule.step is None else 'e'}"
-        stochastic = rule.params.rounding == Rounding.STOCHASTIC
-        if rule.step is None:
-            w("if learn == 2:")
-            with w:
-                self.regenerate(q)
-        w(f"for j in range({q.name}__w.shape[0]):")
+    def learn_in_bins(self) -> None:
+        """Write the end of a tick of a network that learns during trials."""
+        w, plan = self.write, self.plan
+        reward: Any = plan.reward
+        w("if learn & 2 and last == 1:")
         with w:
-            if stochastic:
-                w(
-                    f"fill_words({q.name}__words, seed, {Stream.ROUNDING + q.number}, trial, "
-                    f"j * {q.name}__stride)"
-                )
-            w(f"for i in range({q.name}__w.shape[1]):")
-            with w:
-                word = f"{q.name}__words[i]" if stochastic else "0"
-                w(
-                    f"{q.name}__w[j, i] = {shared}.update({q.name}__update, "
-                    f"{shared}.UpdateState({q.name}__w[j, i]), {shared}.UpdateInputs("
-                    f"factor, {eligibility}[j, i], {word}))[0].w"
-                )
-                w.note(self.number(f"{q.name}.w"), "(j << 16) | i", f"{q.name}__w[j, i]")
-                if rule.step is not None:
-                    w(f"{eligibility}[j, i] = 0")
+            bin_ = f"t // {reward.period}" if reward.period > 1 else "t"
+            place = bin_ if reward.bins > 1 else "0"
+            if reward.baselines > reward.bins:
+                place = f"conditions[sample] * {reward.bins} + {place}"
+            w(f"place = {place}")
+            self.reward("error", "place")
+            arriving = "rewards[k]"
+            if reward.delay:
+                # A ring: what was put there `delay` bins ago is taken out before it is replaced.
+                late = f"({bin_}) % {reward.delay}"
+                arriving = "arriving"
+                w(f"arriving = reward__late[{late}]", f"reward__late[{late}] = rewards[k]")
+            for q in plan.plastic:
+                self.factor(q, arriving)
+        for q in plan.plastic:
+            with self.arriving(q):
+                w("if perturbing == 1:")
+                with w:
+                    w(f"for j in range({q.name}__x.size):")
+                    with w:
+                        w(f"x = {q.name}__x[j]")
+                        self.trace_row(q)
+                w("if learn & 2 and last == 1:")
+                with w:
+                    self.learn(q)
 
 
 def program(

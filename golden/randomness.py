@@ -180,7 +180,7 @@ def variate(c: Any, s: Any, x: Any) -> Any:
 
 @cell
 def bernoulli(word: Any, threshold: Any) -> Any:
-    """Return 1 with probability ``threshold / 2**32`` for a uniform 32-bit word."""
+    """Return 1 with probability ``threshold / 2**n`` for a uniform word of n bits."""
     return select(word < threshold, 1, 0)
 
 

@@ -87,13 +87,26 @@ class Interval:
     def __rshift__(self, count: int) -> Interval:
         return self._shifted(count, self.low >> count, self.high >> count)
 
-    def __and__(self, mask: int) -> Interval:
-        inside = self.low >= 0 and self.high <= mask and mask & (mask + 1) == 0
-        return self._join(0, self.low if inside else 0, self.high if inside else mask)
+    def __and__(self, other: Any) -> Interval:
+        if isinstance(other, Interval):
+            if min(self.low, other.low) < 0:
+                raise TypeError("Cells must join only conditions and unsigned numbers with &")
+            return self._join(other, 0, min(self.high, other.high))
+        inside = self.low >= 0 and self.high <= other and other & (other + 1) == 0
+        return self._join(0, self.low if inside else 0, self.high if inside else other)
 
     def clamp(self, low: int, high: int) -> Interval:
         """Return the interval limited to ``low..high``."""
         return self._join(0, max(low, min(self.low, high)), max(low, min(self.high, high)))
+
+    def lookup(self, table: tuple[int, ...]) -> Interval:
+        """Return the interval of the entries that the index reaches."""
+        if not 0 <= self.low <= self.high < len(table):
+            raise IndexError(
+                f"Index must be within a table of {len(table)}, not {self.low}..{self.high}"
+            )
+        reached = table[self.low : self.high + 1]
+        return self._join(0, min(reached), max(reached))
 
     def wrap(self, width: int, signed: bool) -> Interval:
         """Return the interval's low bits: itself where it fits, else all there is."""

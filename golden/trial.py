@@ -16,12 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from goldenspike.golden import engine, randomness
-from goldenspike.golden.fixed import Format
+from goldenspike.golden.fixed import WIDEST, Format
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
+from goldenspike.golden.planned import PlannedPopulation, PlannedProjection
 from goldenspike.golden.program import program
 from goldenspike.golden.randomness import Distribution, Stream
+from goldenspike.golden.synapses import delta
 
+WIDE = Format(True, WIDEST, 0)
+"""Room for an exact sum."""
 ENGINES = ("compiled", "python", "ideal")
 SPECIALISED = 1 << 16
 """Synapses from which on a network is compiled for its very constants, which is twice as fast."""
@@ -37,15 +41,23 @@ class Stimulus:
         By source population: ``(samples, ticks, neurons)``.
     targets
         ``(samples, ticks, neurons)`` or ``(samples, neurons)``, as the objective asks.
+    conditions
+        ``(samples,)``, the kind of trial that each is, for a baseline that tells them apart; by
+        default all are of kind 0.
     """
 
     inputs: dict[str, np.ndarray]
     targets: np.ndarray
+    conditions: np.ndarray | None = None
 
     @property
     def size(self) -> int:
         """The number of samples."""
         return next(iter(self.inputs.values())).shape[0]
+
+    def condition(self, sample: int) -> int:
+        """Return the kind of trial that a sample is."""
+        return 0 if self.conditions is None else int(self.conditions[sample])
 
 
 class Outcome(NamedTuple):
@@ -56,7 +68,7 @@ class Outcome(NamedTuple):
     errors
         ``(trials, passes)``, raw: unperturbed before perturbed.
     rewards
-        ``(trials,)``, raw.
+        ``(trials,)``, raw; that of the last time bin if there are several.
     signals
         ``(trials, ticks, neurons)`` of the readout, in its last pass, if recorded.
     digests
@@ -77,6 +89,15 @@ def storage(fmt: Format) -> Any:
     """Return the narrowest signed dtype that holds a format."""
     width = fmt.width + (not fmt.signed)
     return next(t for t in (np.int8, np.int16, np.int32, np.int64) if np.iinfo(t).bits >= width)
+
+
+def with_arrays(constants: Any) -> Any:
+    """Return constants with arrays in the place of tables, which compiled code reads faster."""
+    if not isinstance(constants, tuple):
+        return constants
+    if not hasattr(constants, "_fields"):
+        return np.array(constants, np.int64)
+    return type(constants)(*map(with_arrays, constants))
 
 
 class Session:
@@ -131,45 +152,92 @@ class Session:
                 self.arrays[variable.name] = self._zeros(variable.format, *shape)
         for p in plan.neurons:
             self._scratch[f"{p.name}.signal"] = self._zeros(p.signal, p.size)
-            self._scratch[f"{p.name}.current"] = self._zeros(Format(True, 62, 0), p.size)
+            if p.depth > 1:
+                self._scratch[f"{p.name}.history"] = self._zeros(p.signal, p.depth, p.size)
+            for receptor in p.receptors:
+                self._scratch[f"{p.name}.{receptor}"] = self._zeros(WIDE, p.size)
             self._constants[f"{p.name}.constants"] = (
                 p.params.ideal(p.constants) if ideal else p.constants
             )
+            if p.output is not None:
+                self._scratch[f"{p.name}.output"] = self._zeros(WIDE, p.size)
+                self._scratch[f"{p.name}.score"] = self._zeros(p.output, p.size)
             if p.perturbation is not None:
-                variates = self._zeros(p.perturbation.constants.variate, p.size)
-                self._scratch[f"{p.name}.variate"] = variates
                 self._perturbation(p.name, p.perturbation)
+                self._noise(p)
         for q in plan.projections:
-            shape = (q.pre.size, q.post.size)
-            self._constants[f"{q.name}.synapse"] = q.synapse
-            self._constants[f"{q.name}.shift"] = q.shift
-            if q.weight_perturbation is not None:
-                perturbation = q.weight_perturbation
-                self._scratch[f"{q.name}.delivered"] = self._zeros(q.synapse.weight, *shape)
-                variates = self._zeros(perturbation.constants.variate, *shape)
-                self._scratch[f"{q.name}.psi"] = variates
-                self._perturbation(q.name, perturbation)
-            if q.rule is not None:
-                factor = q.rule.factor
-                self._constants[f"{q.name}.rate"] = (
-                    factor._replace(rate=q.rule.rate) if ideal else factor
-                )
-                self._constants[f"{q.name}.update"] = q.rule.update
-                self._constants[f"{q.name}.stride"] = q.rule.perturbation.stride
-                if q.rule.step is not None:
-                    self._constants[f"{q.name}.trace"] = q.rule.step
-                self._scratch[f"{q.name}.words"] = self._zeros(Format(False, 16, 0), q.post.size)
+            self._projection(q)
         if plan.reward is not None:
             self._constants["reward.constants"] = plan.reward.constants or 0
             baseline = plan.reward.baseline_constants
             self._constants["reward.baseline"] = (
                 plan.reward.baseline_params.ideal(baseline) if ideal else baseline
             )
+            if plan.reward.sign is not None:
+                one = plan.reward.sign
+                self._constants["reward.sign"] = one._replace(one=1.0) if ideal else one
+            if plan.reward.delay:
+                self._scratch["reward.late"] = self._zeros(plan.reward.reward, plan.reward.delay)
+
+    def _projection(self, q: PlannedProjection) -> None:
+        """Make the scratch arrays and constants of a projection."""
+        shape = (q.pre.size, q.post.size)
+        ideal = self.kind == "ideal"
+        self._constants[f"{q.name}.synapse"] = q.synapse
+        self._constants[f"{q.name}.shift"] = q.shift
+        if q.filter is not None:
+            given = q.filter_constants
+            self._constants[f"{q.name}.filter"] = (
+                q.description.synapse.ideal(given) if ideal else given
+            )
+            self._scratch[f"{q.name}.filtered"] = self._zeros(q.signal, q.pre.size)
+        found = q.weight_perturbation
+        if found is not None:
+            self._scratch[f"{q.name}.delivered"] = self._zeros(q.synapse.weight, *shape)
+            self._scratch[f"{q.name}.psi"] = self._zeros(found.constants.variate, *shape)
+            self._perturbation(q.name, found)
+            if found.code is not None:
+                self._constants[f"{q.name}.code"] = found.code.constants
+                self._constants[f"{q.name}.first"] = found.code.first
+        rule = q.rule
+        if rule is None:
+            return
+        factor = rule.factor
+        self._constants[f"{q.name}.rate"] = factor._replace(rate=rule.rate) if ideal else factor
+        self._constants[f"{q.name}.update"] = rule.accumulate or rule.update
+        self._constants[f"{q.name}.stride"] = rule.perturbation.stride
+        if rule.trace is not None:
+            self._constants[f"{q.name}.trace"] = (
+                rule.params.ideal(rule.constants)
+                if ideal and hasattr(rule.params, "ideal")
+                else rule.constants
+            )
+        if rule.kind == "output" and found is not None:
+            output = delta.Constants(found.constants.variate, q.signal)
+            self._constants[f"{q.name}.output"] = output
+            self._constants[f"{q.name}.output_shift"] = q.output_shift
+        self._scratch[f"{q.name}.words"] = np.zeros(q.post.size, np.int64)
+
+    def _noise(self, p: PlannedPopulation) -> None:
+        """Make the scratch arrays and constants of a population's noise."""
+        perturbation: Any = p.perturbation
+        noise = perturbation.noise
+        ideal = self.kind == "ideal"
+        self._scratch[f"{p.name}.variate"] = self._zeros(noise.variate, p.size)
+        if noise.white:
+            self._constants[f"{p.name}.rest"] = 0
+            return
+        self._scratch[f"{p.name}.score"] = self._zeros(noise.score, p.size)
+        self._scratch[f"{p.name}.words"] = np.zeros(p.size, np.int64)
+        self._constants[f"{p.name}.noise"] = (
+            noise.params.ideal(noise.constants) if ideal else noise.constants
+        )
+        self._constants[f"{p.name}.rest"] = float(noise.params.rest) if ideal else noise.rest
 
     def _perturbation(self, name: str, perturbation: Any) -> None:
         constants = perturbation.constants
         if self.kind == "ideal":
-            constants = constants._replace(amplitude=perturbation.amplitude)
+            constants = constants._replace(amplitude=float(perturbation.amplitude))
         self._constants[f"{name}.perturb"] = constants
         self._constants[f"{name}.stream"] = perturbation.stream
 
@@ -248,9 +316,8 @@ class Session:
             Gets the readout's signals, ``(passes, ticks, neurons)``, unperturbed before perturbed,
             and returns the errors of the passes, raw.
         """
-        runs = [0, PASSES] if self.plan.passes == 2 else [PASSES]
-        signals = [self._run(run, stimulus, [sample], record=True).signals[0] for run in runs]
-        errors = np.asarray(judge(np.stack(signals))).reshape(1, -1)
+        signals = self._run(PASSES, stimulus, [sample], record=True, each_pass=True).signals
+        errors = np.asarray(judge(signals)).reshape(1, -1)
         outcome = self._run(UPDATE, stimulus, [sample], external=errors)
         self.trial = (self.trial + 1) & randomness.MASK
         return outcome
@@ -264,6 +331,7 @@ class Session:
         traced: bool = False,
         trace_rows: int = 0,
         record: bool = False,
+        each_pass: bool = False,
         external: Any = None,
     ) -> Outcome:
         plan = self.plan
@@ -282,7 +350,8 @@ class Session:
             known[:, : plan.passes] = plan.reward.error.to_float(given) if real else given
             errors[...] = known
         rewards = np.zeros(count, wide)
-        signals = np.zeros((count if record else 0, plan.ticks, readout), wide)
+        recorded = count * (plan.passes if each_pass else 1) if record else 0
+        signals = np.zeros((recorded, plan.ticks, readout), wide)
         digests = np.zeros((count if traced else 0, plan.digests), np.int64)
         trace = np.zeros((trace_rows + 1, 4), np.int64)
         arguments: dict[str, Any] = {
@@ -293,6 +362,7 @@ class Session:
             "ticks": plan.ticks,
             "zero": 0.0 if real else 0,
             "samples": np.asarray(samples, np.int64),
+            "conditions": self._conditions(stimulus),
             "external": known,
             "targets": self._signal(stimulus.targets, self._target_format()),
             "errors": errors,
@@ -305,7 +375,10 @@ class Session:
             arguments[f"{p.name}.inputs"] = self._signal(stimulus.inputs[p.name], p.signal)
         arguments |= self.arrays | self._scratch
         own = sum(q.pre.size * q.post.size for q in plan.projections) >= SPECIALISED
+        own = own and self.kind != "python"
         constants = {name.replace(".", "__"): value for name, value in self._constants.items()}
+        if self.kind != "python":
+            constants = {name: with_arrays(value) for name, value in constants.items()}
         arguments |= {} if own else constants
         names = [name.replace(".", "__") for name in arguments]
         source = program(plan, names, traced, constants if own else None)
@@ -315,6 +388,22 @@ class Session:
             engine.compiled(source)(*arguments.values())
         used = int(trace[0, 0])
         return Outcome(errors[:, : plan.passes], rewards, signals, digests, trace[1 : used + 1])
+
+    def _conditions(self, stimulus: Stimulus) -> np.ndarray:
+        """Return the kinds of trials of a stimulus, checked."""
+        kinds = 1
+        if self.plan.reward is not None:
+            kinds = self.plan.reward.baselines // self.plan.reward.bins
+        if stimulus.conditions is None:
+            return np.zeros(stimulus.size, np.int64)
+        given = np.asarray(stimulus.conditions)
+        if given.shape != (stimulus.size,):
+            raise ValueError(f"Conditions must be of shape ({stimulus.size},), not {given.shape}")
+        if given.size and not 0 <= given.min() <= given.max() < kinds:
+            raise ValueError(
+                f"Conditions must be 0 to {kinds - 1}, not {given.min()}..{given.max()}"
+            )
+        return given.astype(np.int64)
 
     def _target_format(self) -> Format:
         return self.plan.reward.target if self.plan.reward else Format(False, 1, 0)
@@ -361,13 +450,17 @@ def check_raw(noun: str, raw: np.ndarray, shape: tuple[int, ...], fmt: Format) -
 
 
 def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
-    """Return a projection's initial weights, raw: popcount Gaussians of its `initial` spread."""
+    """Return a projection's initial weights, raw: popcount Gaussians of its `mean` and spread."""
     q = next(q for q in plan.projections if q.name == projection)
     distribution = Distribution.GAUSSIAN
     size = q.pre.size * q.post.size
     drawn = randomness.variates(seed, Stream.INITIAL_WEIGHT + q.number, 0, int(distribution), size)
-    real = drawn * (q.initial / distribution.variance**0.5)
-    return q.weight.nearest(real).reshape(q.pre.size, q.post.size)
+    real = q.description.mean + drawn * (q.description.initial / distribution.variance**0.5)
+    weights = q.weight.nearest(real).reshape(q.pre.size, q.post.size)
+    if q.description.pattern == "blocks":
+        blocks = np.arange(q.pre.size) * q.post.size // q.pre.size
+        weights[blocks[:, None] != np.arange(q.post.size)] = 0
+    return weights
 
 
 def in_parallel(sessions: Sequence[Session], work: Callable[[Session], Any], threads: int) -> list:

@@ -8,13 +8,27 @@ from goldenspike.hdl.fixed import Requantize
 from goldenspike.hdl.modulators.count_error import CountError
 from goldenspike.hdl.modulators.paired import Paired
 from goldenspike.hdl.modulators.running_mean import RunningMean
+from goldenspike.hdl.modulators.sign import Sign
 from goldenspike.hdl.modulators.squared_error import SquaredError
+from goldenspike.hdl.modulators.two_sided import TwoSided
+from goldenspike.hdl.neurons.conductance_lif import ConductanceLIF
 from goldenspike.hdl.neurons.leaky_readout import LeakyReadout
 from goldenspike.hdl.neurons.lif import LIF
+from goldenspike.hdl.neurons.rate import Rate
+from goldenspike.hdl.noise.empiric import Empiric
+from goldenspike.hdl.noise.filtered import Filtered
+from goldenspike.hdl.noise.sparse import Sparse
+from goldenspike.hdl.pole import Pole
 from goldenspike.hdl.randomness import Rounds, Schedule, Start, Variate
+from goldenspike.hdl.rules.codes import OneHot, Walsh
+from goldenspike.hdl.rules.delayed_conductance_perturbation import DelayedEligibility
 from goldenspike.hdl.rules.node_perturbation import Eligibility
-from goldenspike.hdl.rules.three_factor import Perturb, Scale, Update
+from goldenspike.hdl.rules.online_conductance_perturbation import OnlineEligibility
+from goldenspike.hdl.rules.three_factor import Accumulate, Perturb, Scale, Update
+from goldenspike.hdl.rules.weight_perturbation_0 import ActiveOnly
 from goldenspike.hdl.synapses.delta import Delta
+from goldenspike.hdl.synapses.dynamic import Dynamic
+from goldenspike.hdl.synapses.exponential import Exponential
 
 TWINS: dict[str, type[Twin]] = {
     kind.cell.name: kind
@@ -26,15 +40,31 @@ TWINS: dict[str, type[Twin]] = {
         Variate,
         LIF,
         LeakyReadout,
+        ConductanceLIF,
+        Rate,
         Delta,
         Eligibility,
         Perturb,
         Scale,
         Update,
+        Accumulate,
         CountError,
         SquaredError,
         Paired,
         RunningMean,
+        Pole,
+        Sparse,
+        Filtered,
+        Empiric,
+        Exponential,
+        Dynamic,
+        TwoSided,
+        Sign,
+        OneHot,
+        Walsh,
+        ActiveOnly,
+        OnlineEligibility,
+        DelayedEligibility,
     )
 }
 

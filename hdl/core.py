@@ -84,9 +84,13 @@ class Core(Unit):
             checked(f"Signal of {p.name}", p.signal)
         for q in plan.projections:
             checked(f"Weight of {q.name}", q.weight)
+            if q.rule is not None and q.rule.accumulate is not None:
+                checked(f"Accumulator of {q.name}", q.rule.accumulate.accumulator)
         if plan.reward is not None and plan.reward.objective is not None:
             checked("Target of reward", plan.reward.target)
         self.plan, self.lanes = plan, lanes
+        reward = plan.reward
+        self.conditional = reward is not None and reward.baselines > reward.bins
         self.populations = {p.name: PopulationUnit(plan, p, lanes) for p in plan.neurons}
         self.synapses = {
             q.name: SynapseUnit(plan, q, self.populations[q.post.name], lanes)
@@ -102,7 +106,10 @@ class Core(Unit):
         for unit in (*self.populations.values(), *self.synapses.values()):
             self.taps += unit.taps
         self.regions = [r.region for r in self.sequencer.registers]
-        self.regions += [s.region for s in self.synapses.values()]
+        if self.sequencer.judge is not None:
+            self.regions += [r.region for r in self.sequencer.judge.registers]
+        for unit in self.synapses.values():
+            self.regions += unit.regions.values()
         self.regions += [s.region for s in self.sources.values()]
         if self.objective is not None:
             self.taps += self.objective.taps
@@ -186,28 +193,38 @@ class Core(Unit):
         """Join projections to their populations and to the inputs."""
         for unit in self.synapses.values():
             q, post, rows = unit.projection, unit.post, unit.rows
+            reader, active = rows, unit.deliver | unit.trace | unit.busy
+            if unit.filter is not None:
+                reader, active = unit.filter, unit.filter.start | unit.filter.busy
             pre = self.populations.get(q.pre.name)
             if pre is None:
                 source = self.sources[q.pre.name]
-                base = self.sequencer.bases[q.pre.name] - (rows.words if q.delay else 0)
-                m.d.comb += rows.word.eq(source.word)
-                with m.If(unit.deliver | unit.busy):
+                words = words_of(q.pre.size, q.pre.signal)
+                base = self.sequencer.bases[q.pre.name] - words * q.delay
+                m.d.comb += reader.word.eq(source.word)
+                with m.If(active):
                     m.d.comb += [
-                        source.address.eq(base + rows.address),
-                        source.enable.eq(rows.enable),
+                        source.address.eq(base + reader.address),
+                        source.enable.eq(reader.enable),
                     ]
             else:
-                m.d.comb += rows.word.eq(pre.read_word)
-                with m.If(unit.deliver | unit.busy):
+                m.d.comb += reader.word.eq(pre.read_word)
+                with m.If(active):
                     m.d.comb += [
-                        pre.read_address.eq(rows.address),
-                        pre.read_enable.eq(rows.enable),
+                        pre.read_address.eq(reader.address),
+                        pre.read_delay.eq(q.delay),
+                        pre.read_enable.eq(reader.enable),
                     ]
-            with m.If(unit.deliver | unit.busy):
+            with m.If(unit.deliver | unit.trace | unit.busy):
                 m.d.comb += [
                     post.add.eq(unit.adding),
+                    post.add_output.eq(unit.outputs if q.traces("output") else 0),
+                    post.receptor.eq(post.population.receptors.index(q.receptor)),
                     post.group.eq(unit.add_group),
-                    post.variate_group.eq(unit.variate_group),
+                    post.score_group.eq(unit.score_group),
                 ]
                 for addend, visit in zip(post.addends, unit.visits, strict=True):
                     m.d.comb += addend.eq(visit.addend)
+                for output, visit in zip(post.output_addends, unit.visits, strict=False):
+                    if visit.output is not None:
+                        m.d.comb += output.eq(visit.output)

@@ -91,28 +91,37 @@ def prepare(
 
 
 def _weights(session: Session) -> dict[str, list[int]]:
-    """Return the words of all weights, by region."""
+    """Return the words of all that is kept per synapse from trial to trial, by region."""
     return {
-        f"{q.name}_w": [int(w) & host.MASK for w in session.arrays[f"{q.name}.w"].reshape(-1)]
+        f"{q.name}_{field}": [int(w) & host.MASK for w in session.arrays[f"{q.name}.{field}"].flat]
         for q in session.plan.projections
+        for field in ("w", "sum")
+        if f"{q.name}.{field}" in session.arrays
     }
 
 
-def _registers(session: Session, reward: int = 0) -> dict[str, list[int]]:
+def _registers(session: Session, condition: int, reward: int = 0) -> dict[str, list[int]]:
     """Return the words of the registers that a trial depends on, by region."""
     planned: Any = session.plan.reward
-    words = host.wide_words(reward, planned.reward.width)
-    for field, fmt in planned.baseline_state.items():
-        words += host.wide_words(int(session.arrays[f"reward.{field}"][0]), fmt.width)
-    return {"registers": [session.seed, session.trial], "reward": words}
+    known = [session.seed, session.trial]
+    known += [condition] if planned.baselines > planned.bins else []
+    means = [
+        host.wide_words(int(session.arrays[f"reward.{field}"][place]), fmt.width)
+        for place in range(planned.baselines)
+        for field, fmt in planned.baseline_state.items()
+    ]
+    words = [word for mean in means for word in mean]
+    first = host.wide_words(reward, planned.reward.width)
+    found = {"registers": known, "reward": first + (words if planned.baselines == 1 else [])}
+    return found | ({"baselines": words} if planned.baselines > 1 else {})
 
 
-def _results(session: Session, outcome: Outcome) -> dict[str, list[int]]:
+def _results(session: Session, outcome: Outcome, condition: int) -> dict[str, list[int]]:
     """Return the words of what the last trial left besides weights, by region."""
     if not len(outcome.errors):
-        return _registers(session)
+        return _registers(session, condition)
     known = [int(error) for error in outcome.errors[-1]]
-    found = _registers(session, int(outcome.rewards[-1]))
+    found = _registers(session, condition, int(outcome.rewards[-1]))
     found["errors"] = _errors(session.plan, known)
     reward: Any = session.plan.reward
     for field in reward.counts:
@@ -149,13 +158,18 @@ def script(
 ) -> list[int]:
     """Return the words that load a session into a core and run its learning trials."""
     words = []
-    for region, values in (_registers(session) | _weights(session)).items():
+    for region, values in (_registers(session, 0) | _weights(session)).items():
         words += host.load(core, region, values)
     shown = None
+    at = session.copy()
     for k, sample in enumerate(samples):
         if sample != shown:
             for region, values in _sample(core, session, stimulus, sample).items():
                 words += host.load(core, region, values)
+            if core.conditional:
+                at.trial = (session.trial + k) & host.MASK
+                known = _registers(at, stimulus.condition(sample))["registers"]
+                words += host.load(core, "registers", known)
             shown = sample
         if external is None:
             words += host.run(LEARN)
@@ -212,7 +226,8 @@ def lockstep(
     before = session.copy()
     outcome = session.learn(stimulus, samples, traced=True, external=external)
     words = script(core, before, stimulus, samples, external)
-    compared = _weights(session) | _results(session, outcome)
+    condition = stimulus.condition(samples[-1]) if len(samples) else 0
+    compared = _weights(session) | _results(session, outcome, condition)
     if len(samples):
         compared |= _sample(core, session, stimulus, samples[-1])
     for region in compared:

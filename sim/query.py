@@ -77,35 +77,35 @@ def _solve(formula: Any, timeout_s: float) -> tuple[Any, z3.Solver]:
     return solver.check(), solver
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Return whether two products surely have equal factors."""
+def _same(a: Any, b: Any, known: list[tuple[Any, Any]]) -> bool:
+    """Return whether two products surely have equal factors, whatever the `known` terms are."""
     factors = zip(a.children(), b.children(), strict=True)
-    differ = z3.simplify(z3.Or([p != q for p, q in factors]))
+    differ = z3.simplify(z3.substitute(z3.Or([p != q for p, q in factors]), *known))
     return z3.is_false(differ) or _solve(differ, PRODUCT_S)[0] == z3.unsat
 
 
 def search(golden: list[Any], twin: list[Any], timeout_s: float) -> tuple[Any, z3.Solver]:
     """Look for inputs for which the sides differ.
 
-    A product of equal factors is the same on both sides. At first it is any number whatever, and
-    no multiplier is left to reason about; if that is not enough, the twin is given golden's own.
+    A product of equal factors is the same on both sides. At first it is any number whatever, also
+    in the factors of the products after it, and no multiplier is left to reason about; if that is
+    not enough, the twin is given golden's own.
     """
     difference = z3.Or([a != b for a, b in zip(golden, twin, strict=True)])
-    anything: dict[int, tuple[Any, Any]] = {}
-    shared = []
+    numbers: dict[int, Any] = {}
+    known, shared = [], []
     candidates = _products(golden)
     for product in _products(twin):
-        same = (g for g in candidates if g.size() == product.size() and _same(g, product))
+        candidates.sort(key=lambda g: g.get_id() in numbers)  # Most likely each has one partner.
+        same = (g for g in candidates if g.size() == product.size() and _same(g, product, known))
         original = next(same, None)
         if original is not None:
-            name = f"product{len(anything)}"
-            number = z3.BitVec(name, original.size())
-            anything.setdefault(original.get_id(), (original, number))
+            name = f"product{len(numbers)}"
+            number = numbers.setdefault(original.get_id(), z3.BitVec(name, original.size()))
+            known += [(original, number), (product, number)]
             shared.append((product, original))
     if shared:
-        pairs = [(p, anything[original.get_id()][1]) for p, original in shared]
-        loose = z3.substitute(difference, *anything.values(), *pairs)
-        result, solver = _solve(loose, timeout_s)
+        result, solver = _solve(z3.substitute(difference, *known), timeout_s)
         if result == z3.unsat:
             return result, solver
         difference = z3.substitute(difference, *shared)

@@ -187,3 +187,15 @@ class Symbol:
         ends = Symbol.of(low, self.meter).common(Symbol.of(high, self.meter))
         kept = limited.extended(max(ends[0], limited.width))
         return self._make(z3.Extract(ends[0] - 1, 0, kept), ends[1])
+
+    def lookup(self, table: tuple[int, ...]) -> Symbol:
+        """Return the entry at this index, in the narrowest shape that holds all of them."""
+        ends = Symbol.of(min(table), self.meter), Symbol.of(max(table), self.meter)
+        width, signed = ends[0].common(ends[1])
+        entries = [z3.BitVecVal(entry, width) for entry in table]
+        for bit in range(self.width):
+            if len(entries) > 1:
+                chosen = z3.Extract(bit, bit, self.bits) == 1
+                pairs = zip(entries[::2], entries[1::2], strict=True)
+                entries = [z3.If(chosen, odd, even) for even, odd in pairs]
+        return self._make(entries[0], signed)

@@ -6,12 +6,16 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from goldenspike.golden import ranges
+from goldenspike.golden.cell import Cell, Ports
 from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.modulators import paired, running_mean
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
@@ -187,6 +191,65 @@ def store(
 def give_store() -> Callable[..., int]:
     """Give :func:`store`, written from the contract on exact fractions."""
     return store
+
+
+EXHAUSTED = 300
+"""Cells of fewer inputs than that are tried on all of them."""
+
+
+def port_values(ports: Ports, draws: int = 60) -> list[tuple[Any, Any]]:
+    """Return ``(state, inputs)``: all that there are, or some, corners preferred."""
+    formats = [*ports.state, *ports.inputs]
+    if math.prod(f.high - f.low + 1 for f in formats) <= EXHAUSTED:
+        rows: Any = product(*(range(f.low, f.high + 1) for f in formats))
+    else:
+        rng = np.random.default_rng(len(formats))
+        rows = np.transpose([corners(rng, f, (draws,)) for f in formats]).tolist()
+    split = len(ports.state)
+    return [(type(ports.state)(*r[:split]), type(ports.inputs)(*r[split:])) for r in rows]
+
+
+def by_name(parts: tuple[Any, Any]) -> dict[str, Any]:
+    """Return the fields of two named tuples."""
+    return {name: value for part in parts for name, value in part._asdict().items()}
+
+
+@pytest.fixture(scope="session")
+def agree() -> Callable[..., None]:
+    """Give ``agree(cell, constants, equation)``: all ways to execute a cell give the equation.
+
+    Python integers, numpy's and compiled ones, and no result is outside its format or interval;
+    ``equation(**ports)`` gives raw integers.
+    """
+    compiled: dict[str, Callable[..., Any]] = {}
+
+    def check(cell: Cell, constants: Any, equation: Callable[..., dict[str, int]]) -> None:
+        step = compiled.setdefault(cell.name, numba.njit(cell.step))
+        ranges.check(cell, constants, "here")
+        bounds, _ = ranges.reach(cell, constants)
+        for given in port_values(cell.ports(constants)):
+            want = equation(**by_name(given))
+            assert by_name(cell.step(constants, *given)) == want
+            scalars = [type(part)(*map(np.int64, part)) for part in given]
+            assert by_name(cell.step(constants, *scalars)) == want
+            assert by_name(step(constants, *given)) == want
+            assert all(bounds[name].low <= raw <= bounds[name].high for name, raw in want.items())
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def refute() -> Callable[..., None]:
+    """Give ``refute(kind, constants)``: a wrong twin gets a counterexample that differs."""
+    from goldenspike.sim.proof import prove
+
+    def check(kind: Any, constants: Any) -> None:
+        proof = prove(kind.cell, constants, kind)
+        assert proof.status == "counterexample"
+        assert proof.counterexample is not None
+        assert proof.counterexample.differs
+
+    return check
 
 
 def threefry2x32(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:

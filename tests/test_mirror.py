@@ -20,7 +20,7 @@ HDL = Path(hdl_catalog.__file__).parent
 FILES = [str(path.relative_to(GOLDEN)) for path in sorted(GOLDEN.rglob("*.py"))]
 MODELS = [
     module
-    for registry in ("NEURONS", "RULES", "OBJECTIVES", "BASELINES")
+    for registry in ("NEURONS", "NOISES", "SYNAPSES", "RULES", "OBJECTIVES", "BASELINES")
     for module in getattr(golden_catalog, registry).values()
 ]
 

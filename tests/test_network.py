@@ -289,7 +289,7 @@ BAD = [
         put("reward", "baseline", "model", value="pared"),
         (
             "baseline of reward: Baseline must be one "
-            "of 'paired', 'running_mean', not 'pared' (did you mean 'paired'?)"
+            "of 'paired', 'two_sided', 'running_mean', not 'pared' (did you mean 'paired'?)"
         ),
     ),
     (put("reward", "scale", value=0.0), "reward: Scale must be above 0, not 0.0"),

@@ -210,6 +210,39 @@ def models(
     return work.run(name, program)
 
 
+@_command("reproduce", "reproduce linear werfel", "reproduce --all")
+def reproduce(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Families of figures; without any they are listed.",
+            show_default=False,
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of them, and write the table as Markdown.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the families.")] = False,
+    rtl: Annotated[
+        bool, typer.Option("--rtl/--no-rtl", help="Run the hardware in lockstep too.")
+    ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The Markdown file.", show_default="docs/reproduce.md with --all", dir_okay=False
+        ),
+    ] = None,
+) -> int:
+    """Measure what papers and theory say: in float64, in fixed point and on the hardware.
+
+    Prints them beside each other; ends with status 1 if one is out of its band.
+    """
+    from goldenspike.tools import reproduce as work
+
+    return work.run(names or [], everything=everything, listed=listed, hardware=rtl, out=out)
+
+
 @_command("bench", "bench --no-hardware")
 def bench(
     hardware: Annotated[

@@ -16,6 +16,8 @@ from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
 from goldenspike.golden.parameters import Parameters
 
 PAIRED = True
+REFERENCE = 0
+"""Sign of the perturbation in the first run, whose error is the reference."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
     reward = requantize(mean - error)            0 in the first trial
     mean'  = requantize(mean + rate * (error - mean)),  error in the first trial
 
+There is a mean for every condition that the host tells apart and every time bin of a trial.
 Source: Fiete and Seung, PRL 97:048104 (2006); Miconi, eLife 6:e20899 (2017).
 """
 
@@ -28,14 +29,19 @@ class Params(Parameters):
     ----------
     rate
         Share of the newest error in the mean, above 0, to 1.
+    conditions
+        Kinds of trials that have a mean of their own, 1 to 65535.
     """
 
     rate: float = 0.125
+    conditions: int = 1
 
     def __post_init__(self) -> None:
         positive("Rate", self.rate)
         unit("Rate", self.rate)
         RATE.constant(self.rate, "Rate")
+        if not 1 <= self.conditions < 1 << 16:
+            raise ValueError(f"Conditions must be 1 to 65535, not {self.conditions!r}")
 
     def constants(self, error: Format, reward: Format) -> Constants:
         """Return the constants between the formats of error and reward."""

@@ -38,6 +38,10 @@ class Inputs(NamedTuple):
     current: Any
 
 
+RECEPTORS = ("current",)
+"""Fields of the inputs that synapses add to."""
+
+
 class Outputs(NamedTuple):
     signal: Any
 

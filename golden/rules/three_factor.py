@@ -4,6 +4,11 @@
     factor    = requantize(rate * reward)                   once a trial and projection
     w'        = requantize(w + factor * eligibility)        once a trial and synapse
 
+or, with an interval of several trials,
+
+    sum' = requantize(sum + factor * eligibility)           once a trial and synapse
+    w'   = requantize(w + sum'),  sum' = 0                  when it is due
+
 `rate` is ``eta * scale / (amplitude * variance)``: a perturbation ``psi = amplitude * variate``
 of variance ``sigma**2 = amplitude**2 * variance`` makes ``eta * reward * psi / sigma**2`` the
 product of `rate`, `reward` and `variate`. Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023).
@@ -15,8 +20,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell
-from goldenspike.golden.fixed import RANDOM, Format, Overflow, Rounding, requantize
+from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, select
+from goldenspike.golden.fixed import BIT, RANDOM, Format, Overflow, Rounding, requantize
 from goldenspike.golden.parameters import Parameters, positive
 from goldenspike.golden.randomness import Distribution
 
@@ -24,39 +29,78 @@ RATE_BITS = 16
 """Significant bits of a rate; its exponent is free."""
 
 
-@dataclass(frozen=True)
-class PerturbationParams(Parameters):
-    """What every rule that perturbs is told.
+@dataclass(frozen=True, kw_only=True)
+class RuleParams(Parameters):
+    """What every rule is told.
 
     Parameters
     ----------
     eta
         Learning rate, above 0.
-    sigma
-        Standard deviation of the perturbation, above 0, in units of what is perturbed.
     factor
-        Format of the product of rate and reward, in weight units per variate.
-    distribution
-        ``rademacher`` or ``gaussian``.
+        Format of the product of rate and reward, in weight units per unit of eligibility.
+    interval
+        Trials between two updates of the weights, a power of two. The changes of the trials
+        between are summed in `accumulator`.
+    accumulator
+        Format of that sum, in weight units; needed for an interval above 1.
     rounding, overflow
         How the weight update is rounded and limited.
     """
 
     eta: float
-    sigma: float
     factor: Format
-    distribution: Distribution = Distribution.RADEMACHER
+    interval: int = 1
+    accumulator: Format | None = None
     rounding: Rounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
         positive("Eta", self.eta)
+        if self.interval < 1 or self.interval & (self.interval - 1) or self.interval > 1 << 16:
+            raise ValueError(f"Interval must be a power of two to 65536, not {self.interval!r}")
+        if (self.accumulator is None) != (self.interval == 1):
+            needed = "given" if self.interval > 1 else "left out"
+            raise ValueError(f"Accumulator must be {needed} for an interval of {self.interval}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerturbationParams(RuleParams):
+    """What every rule that perturbs by a variate is told.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviation of the perturbation, above 0, in units of what is perturbed.
+    distribution
+        ``rademacher`` or ``gaussian``.
+    """
+
+    sigma: float
+    distribution: Distribution = Distribution.RADEMACHER
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Sigma", self.sigma)
+
+    @property
+    def variance(self) -> float:
+        """The variance of a variate."""
+        return self.distribution.variance
 
     @property
     def amplitude(self) -> float:
         """The real factor of a variate."""
-        return self.sigma / math.sqrt(self.distribution.variance)
+        return self.sigma / math.sqrt(self.variance)
+
+    def rate(self, amplitude: float) -> float:
+        """Return what reward times eligibility is multiplied by."""
+        return self.eta / (amplitude * self.variance)
+
+    @property
+    def code(self) -> str:
+        """How the variates of weights come about: ``random``, ``one_hot`` or ``walsh``."""
+        return "random"
 
 
 class PerturbConstants(NamedTuple):
@@ -77,13 +121,14 @@ class PerturbOutputs(NamedTuple):
 @cell
 def perturb(c: Any, s: Any, x: Any) -> Any:
     """Add a perturbation, exactly."""
-    return s, PerturbOutputs(x.value + c.amplitude * x.variate)
+    return s, PerturbOutputs(align(x.value, c.variate.frac) + c.amplitude * x.variate)
 
 
 def perturbed_format(c: PerturbConstants) -> Format:
     """Return the format of a perturbed value."""
     ends = [c.amplitude * c.variate.low, c.amplitude * c.variate.high]
-    return Format.holding(c.value.low + min(ends), c.value.high + max(ends), c.value.frac)
+    low, high = (end << c.variate.frac for end in (c.value.low, c.value.high))
+    return Format.holding(low + min(ends), high + max(ends), c.value.frac + c.variate.frac)
 
 
 class FactorConstants(NamedTuple):
@@ -166,6 +211,78 @@ def update(c: Any, s: Any, x: Any) -> Any:
     return UpdateState(w), Nothing()
 
 
+class AccumulateConstants(NamedTuple):
+    weight: Format
+    accumulator: Format
+    factor: Format
+    eligibility: Format
+    frac: int
+    accumulator_shift: int
+    product_shift: int
+    sum_frac: int
+    weight_shift: int
+    sum_shift: int
+    rounding: int
+    overflow: int
+
+
+class AccumulateState(NamedTuple):
+    w: Any
+    sum: Any
+
+
+class AccumulateInputs(NamedTuple):
+    factor: Any
+    eligibility: Any
+    due: Any
+    word: Any
+
+
+def accumulate_constants(
+    weight: Format,
+    accumulator: Format,
+    factor: Format,
+    eligibility: Format,
+    rounding: int,
+    overflow: int,
+) -> AccumulateConstants:
+    """Return the constants of an update that sums the changes of several trials."""
+    product = factor.frac + eligibility.frac
+    frac, sum_frac = max(product, accumulator.frac), max(weight.frac, accumulator.frac)
+    return AccumulateConstants(
+        weight,
+        accumulator,
+        factor,
+        eligibility,
+        frac,
+        frac - accumulator.frac,
+        frac - product,
+        sum_frac,
+        sum_frac - weight.frac,
+        sum_frac - accumulator.frac,
+        int(rounding),
+        int(overflow),
+    )
+
+
+@cell
+def accumulate(c: Any, s: Any, x: Any) -> Any:
+    """Sum one weight's changes; learn them when it is due."""
+    change = align(x.factor * x.eligibility, c.product_shift)
+    grown = requantize(
+        align(s.sum, c.accumulator_shift) + change,
+        c.frac,
+        c.accumulator,
+        Rounding.HALF_EVEN,
+        Overflow.SATURATE,
+        0,
+    )
+    total = align(s.w, c.weight_shift) + align(grown, c.sum_shift)
+    learned = requantize(total, c.sum_frac, c.weight, c.rounding, c.overflow, x.word)
+    due = x.due == 1
+    return AccumulateState(select(due, learned, s.w), select(due, 0, grown)), Nothing()
+
+
 PERTURB = Cell(
     "rules.three_factor.perturb",
     perturb,
@@ -183,5 +300,14 @@ UPDATE = Cell(
     update,
     lambda c: Ports(
         UpdateState(c.weight), UpdateInputs(c.factor, c.eligibility, RANDOM), Nothing()
+    ),
+)
+ACCUMULATE = Cell(
+    "rules.three_factor.accumulate",
+    accumulate,
+    lambda c: Ports(
+        AccumulateState(c.weight, c.accumulator),
+        AccumulateInputs(c.factor, c.eligibility, BIT, RANDOM),
+        Nothing(),
     ),
 )

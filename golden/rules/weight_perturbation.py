@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from goldenspike.golden.rules.three_factor import PerturbationParams
 
 PERTURBS = "weight"
+TRACE = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Params(PerturbationParams):
     """Parameters of weight perturbation: `sigma` is in weight units."""

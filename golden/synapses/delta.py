@@ -36,8 +36,7 @@ def step(c: Any, s: Any, x: Any) -> Any:
 
 def current_format(c: Constants) -> Format:
     """Return the format of one synapse's current."""
-    ends = [w * x for w in (c.weight.low, c.weight.high) for x in (c.signal.low, c.signal.high)]
-    return Format.holding(min(ends), max(ends), c.weight.frac + c.signal.frac)
+    return c.weight.times(c.signal)
 
 
 def ports(c: Constants) -> Ports:

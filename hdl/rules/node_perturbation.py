@@ -24,16 +24,18 @@ class Eligibility(Twin):
             *("fxp-s16/8 fxp-s2/0 fxp-u8/4", "fxp-s16/0 fxp-s2/0 fxp-s16/10"),
             *("fxp-s1/0 fxp-s2/0 fxp-u1/0", "fxp-s2/1 fxp-s6/0 fxp-s1/0"),
             *("fxp-u4/0 fxp-s2/0 fxp-s2/1", "fxp-s30/10 fxp-s6/0 fxp-u16/10"),
+            *("fxp-s24/14 fxp-s17/12 fxp-u12/8", "fxp-s12/20 fxp-s8/6 fxp-s8/4"),
         ):
             for overflow in Overflow:
-                e, variate, signal = map(Format.parse, formats.split())
-                yield node_perturbation.Constants(e, variate, signal, int(overflow))
+                e, score, signal = map(Format.parse, formats.split())
+                yield node_perturbation.Constants(e, score, signal, int(overflow))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         c = self.constants
-        frac = max(c.eligibility.frac, c.signal.frac)
-        change = align(multiply(self.variate, self.signal), frac - c.signal.frac)
+        product = c.score.frac + c.signal.frac
+        frac = max(c.eligibility.frac, product)
+        change = align(multiply(self.score, self.signal), frac - product)
         total = named(m, align(self.e, frac - c.eligibility.frac) + change, "total")
         e = requantize(m, total, frac, c.eligibility, Rounding.HALF_EVEN, c.overflow, 0)
         m.d.comb += self.e_next.eq(e)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Mux
 
 from goldenspike.golden.fixed import Format, Overflow, Rounding
 from goldenspike.golden.randomness import Distribution
@@ -29,14 +29,17 @@ class Perturb(Twin):
             *((f("fxp-u16/8"), v, 200) for v in VARIATES),
             *((f("fxp-s1/0"), v, 1) for v in VARIATES),
             *((f("fxp-s40/30"), v, 123457) for v in VARIATES),
+            *((f("fxp-u24/20"), f("fxp-u16/12"), a) for a in (1, 3932)),
+            (f("fxp-s18/12"), f("fxp-s12/6"), 777),
         ):
             yield three_factor.PerturbConstants(value, variate, amplitude)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        change = multiply(self.variate, self.constants.amplitude)
+        c = self.constants
+        change = multiply(self.variate, c.amplitude)
         # The declared format holds every sum, which may be narrower than its shape.
-        m.d.comb += self.perturbed.eq(self.value + change)
+        m.d.comb += self.perturbed.eq(align(self.value, c.variate.frac) + change)
         return m
 
 
@@ -87,4 +90,45 @@ class Update(Twin):
         total = named(m, align(self.w, c.weight_shift) + change, "total")
         w = requantize(m, total, c.frac, c.weight, c.rounding, c.overflow, self.word)
         m.d.comb += self.w_next.eq(w)
+        return m
+
+
+class Accumulate(Twin):
+    """Twin of :data:`goldenspike.golden.rules.three_factor.ACCUMULATE`."""
+
+    cell = three_factor.ACCUMULATE
+
+    @staticmethod
+    def cases() -> Iterable[three_factor.AccumulateConstants]:
+        for rounding, overflow in product(Rounding, Overflow):
+            for formats in (
+                *(
+                    "fxp-s16/14 fxp-s24/22 fxp-s18/20 fxp-s2/0",
+                    "fxp-s12/8 fxp-s20/20 fxp-s16/8 fxp-s2/0",
+                ),
+                *("fxp-u8/4 fxp-s16/14 fxp-s18/20 fxp-s7/0", "fxp-s1/0 fxp-s1/0 fxp-s2/1 fxp-s2/0"),
+                *(
+                    "fxp-s2/1 fxp-s3/-1 fxp-s2/4 fxp-s3/1",
+                    "fxp-s24/20 fxp-s28/24 fxp-s24/16 fxp-s16/0",
+                ),
+            ):
+                weight, total, factor, eligibility = map(f, formats.split())
+                yield three_factor.accumulate_constants(
+                    weight, total, factor, eligibility, rounding, overflow
+                )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        c = self.constants
+        change = align(multiply(self.factor, self.eligibility), c.product_shift)
+        total = named(m, align(self.sum, c.accumulator_shift) + change, "total")
+        grown = requantize(
+            m, total, c.frac, c.accumulator, Rounding.HALF_EVEN, Overflow.SATURATE, 0
+        )
+        learned = named(m, align(self.w, c.weight_shift) + align(grown, c.sum_shift), "learned")
+        w = requantize(m, learned, c.sum_frac, c.weight, c.rounding, c.overflow, self.word)
+        m.d.comb += [
+            self.w_next.eq(Mux(self.due, w, self.w)),
+            self.sum_next.eq(Mux(self.due, 0, grown)),
+        ]
         return m

@@ -1,8 +1,10 @@
 """Registers that the host can load and read."""
 
-from amaranth.hdl import Module, Signal
+from typing import Any
 
-from goldenspike.hdl.units.common import Region
+from amaranth.hdl import Array, Module, Mux, Signal, Value
+
+from goldenspike.hdl.units.common import Region, memory
 
 
 class Registers:
@@ -31,3 +33,61 @@ class Registers:
                         part = signal[low:] if signal.shape().signed else signal[low : low + 32]
                         wide = part.as_signed() if signal.shape().signed else part
                         m.d.sync += region.value.eq(wide)
+
+
+class RegisterFile:
+    """Registers of which there is one set for each place: in a memory that the host sees too.
+
+    Each field takes one word of the region for every 32 bits, place by place.
+
+    Members
+    -------
+    address, values
+        In, Out: the set whose values stand in the next cycle, by field.
+    write, next_values
+        In, In: stores a set at the address in this cycle.
+    """
+
+    def __init__(self, name: str, shapes: dict[str, Any], depth: int) -> None:
+        self.name, self.depth = name, depth
+        self.values = {
+            field: Signal(kind, name=f"{name}_{field}") for field, kind in shapes.items()
+        }
+        self.next_values = {
+            field: Signal(kind, name=f"{name}_{field}_next") for field, kind in shapes.items()
+        }
+        self.parts = [
+            (field, low) for field, value in self.values.items() for low in range(0, len(value), 32)
+        ]
+        self.address = Signal(range(depth), name=f"{name}_address")
+        self.write = Signal(name=f"{name}_write")
+        self.region = Region(name, depth * len(self.parts))
+
+    def build(self, m: Module) -> None:
+        """Add the memories, one for each word of a set."""
+        region = self.region
+        place, part = Signal(range(self.depth + 1)), Signal(range(len(self.parts)))
+        with m.If(region.begin):
+            m.d.sync += [place.eq(0), part.eq(0)]
+        with m.Elif(region.load | region.read):
+            end = part == len(self.parts) - 1
+            m.d.sync += [part.eq(Mux(end, 0, part + 1)), place.eq(place + end)]
+        asked, asked_part = Signal(), Signal.like(part)
+        m.d.sync += [asked.eq(region.read), asked_part.eq(part)]
+        words = []
+        for k, (field, low) in enumerate(self.parts):
+            value, after = self.values[field], self.next_values[field]
+            width = len(value[low : low + 32])
+            store = memory(m, f"{self.name}_{k}", width, self.depth)
+            write, read = store.write_port(), store.read_port()
+            m.d.comb += [
+                read.addr.eq(Mux(region.read, place, self.address)),
+                write.addr.eq(Mux(region.load, place, self.address)),
+                write.data.eq(Mux(region.load, region.data, after[low : low + 32])),
+                write.en.eq(self.write | (region.load & (part == k))),
+                value[low : low + 32].eq(read.data),
+            ]
+            signed = value.shape().signed and low + 32 >= len(value)
+            words.append(Value.cast(read.data).as_signed() if signed else read.data)
+        with m.If(asked):
+            m.d.sync += region.value.eq(Array(words)[asked_part])

@@ -34,8 +34,9 @@ def row_layout(signal: Format) -> StructLayout:
 class RowSource(Unit):
     """Reads a tick's signals and streams the rows that are not 0, in ascending order.
 
-    `start` begins; `address` is relative to the tick's first word; `done` stands when the last row
-    has been taken, until after the next start. Spikes come one a cycle; a word of none costs one.
+    With `all`, those that are 0 come too. `start` begins; `address` is relative to the tick's
+    first word; `done` stands when the last row has been taken, until after the next start. Spikes
+    come one a cycle; a word of none costs one.
 
     Parameters
     ----------
@@ -51,6 +52,7 @@ class RowSource(Unit):
         super().__init__(
             {
                 "start": In(1),
+                "all": In(1),
                 "done": Out(1),
                 "address": Out(range(self.words + 1)),
                 "enable": Out(1),
@@ -79,19 +81,22 @@ class RowSource(Unit):
             self._spikes(m, place, arrived, taken)
         else:
             m.d.comb += [
-                self.o.valid.eq(arrived & (self.word != 0)),
+                self.o.valid.eq(arrived & (self.all | (self.word != 0))),
                 self.o.payload.row.eq(place - 1),
                 self.o.payload.signal.eq(self.word),
-                taken.eq(arrived & ((self.word == 0) | self.o.ready)),
+                taken.eq(arrived & (~self.o.valid | self.o.ready)),
             ]
         return m
 
     def _spikes(self, m: Module, place: Signal, arrived: Signal, taken: Signal) -> None:
-        """Send the set bits of a word, the lowest first."""
+        """Send the set bits of a word, or all, the lowest first."""
         sent = Signal(WORD_BITS)  # Those of this word that went already.
-        left = Signal(WORD_BITS)
+        left, wanted = Signal(WORD_BITS), Signal(WORD_BITS)
         lowest = Signal(range(WORD_BITS))
-        m.d.comb += left.eq(self.word & ~sent)
+        there = Signal(WORD_BITS, init=(1 << WORD_BITS) - 1)  # Bits of the word that are neurons.
+        with m.If(place == self.words):
+            m.d.comb += there.eq((1 << ((self.size - 1) % WORD_BITS + 1)) - 1)
+        m.d.comb += [wanted.eq(Mux(self.all, there, self.word)), left.eq(wanted & ~sent)]
         for k in reversed(range(WORD_BITS)):
             with m.If(left[k]):
                 m.d.comb += lowest.eq(k)
@@ -101,7 +106,7 @@ class RowSource(Unit):
         m.d.comb += [
             self.o.valid.eq(arrived & left.any()),
             self.o.payload.row.eq(Cat(lowest, (place - 1)[: 16 - WORD_BITS_LOG2])),
-            self.o.payload.signal.eq(1),
+            self.o.payload.signal.eq(self.word.bit_select(lowest, 1)),
             sending.eq(self.o.valid & self.o.ready),
             taken.eq(arrived & (~left.any() | (sending & ~after.any()))),
         ]

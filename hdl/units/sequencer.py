@@ -5,11 +5,11 @@ from typing import Any
 from amaranth.hdl import Const, Elaboratable, Module, Mux, Signal
 
 from goldenspike.golden.plan import UPDATE, Plan
-from goldenspike.golden.rules import three_factor
-from goldenspike.hdl.catalog import twin
+from goldenspike.golden.planned import PlannedProjection
 from goldenspike.hdl.cell import shape
 from goldenspike.hdl.digest import LATENCY
-from goldenspike.hdl.units.common import HostedMemory, Tap
+from goldenspike.hdl.units.common import HostedMemory, Tap, times
+from goldenspike.hdl.units.judge import Judge
 from goldenspike.hdl.units.objective import ObjectiveUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.registers import Registers
@@ -61,37 +61,25 @@ class Sequencer(Elaboratable):
             for name, source in sources.items()
         }
         self.seed, self.trial = Signal(32, name="seed"), Signal(32, name="trial")
-        self.tick_end, self.judged, self.scaled = Signal(), Signal(), Signal()
-        self.objective = None
+        self.condition = Signal(16, name="condition")
+        self.tick_end = Signal()
+        self.objective = self.judge = None
         self.taps: list[Tap] = []
-        self.registers = [Registers("registers", [self.seed, self.trial])]
-        if plan.reward is not None:
-            self._reward_registers(plan.reward)
-
-    def _reward_registers(self, reward: Any) -> None:
-        """Make the registers of a reward, their taps and the host's accesses."""
-        plan, variables = self.plan, self.plan.variables
-        self.reference = Signal(shape(reward.error), name="error_reference")
-        self.perturbed = Signal(shape(reward.error), name="error_perturbed")
-        self.reward = Signal(shape(reward.reward), name="reward")
-        self.baseline = {
-            field: Signal(shape(fmt), name=field) for field, fmt in reward.baseline_state.items()
-        }
-        judged = [("reward", self.reward), *self.baseline.items()]
-        for channel, (field, signal) in enumerate(judged):
-            variable = variables[f"reward.{field}"]
-            self.taps.append(Tap(channel, variable, self.judged, Const(0), signal))
-        for channel, q in enumerate(plan.plastic):
-            variable, factor = variables[f"{q.name}.factor"], self.synapses[q.name].factor
-            self.taps.append(Tap(channel, variable, self.scaled, Const(0), factor))
-        if reward.objective is not None:
-            self.objective = ObjectiveUnit(plan, self.populations[reward.readout.name])
-            variable, error = variables["reward.error"], self.objective.error
-            self.taps.append(Tap(0, variable, self.tick_end, Const(0), error))
-        self.registers += [
-            Registers("errors", [self.reference, self.perturbed]),
-            Registers("reward", [self.reward, *self.baseline.values()]),
-        ]
+        known = [self.seed, self.trial]
+        reward = plan.reward
+        if reward is not None and reward.baselines > reward.bins:
+            known.append(self.condition)
+        self.registers = [Registers("registers", known)]
+        if reward is not None:
+            self.reference = Signal(shape(reward.error), name="error_reference")
+            self.perturbed = Signal(shape(reward.error), name="error_perturbed")
+            self.judge = Judge(plan, {q.name: synapses[q.name].factor for q in plan.plastic})
+            self.taps += self.judge.taps
+            if reward.objective is not None:
+                self.objective = ObjectiveUnit(plan, populations[reward.readout.name])
+                variable, error = plan.variables["reward.error"], self.objective.error
+                self.taps.append(Tap(0, variable, self.tick_end, Const(0), error))
+            self.registers.append(Registers("errors", [self.reference, self.perturbed]))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -99,28 +87,42 @@ class Sequencer(Elaboratable):
             registers.build(m)
         plan, flags, bases = self.plan, self.flags, self.bases
         reward: Any = plan.reward
-        tick, perturbing, fresh = Signal(range(max(plan.ticks, 2))), Signal(), Signal(init=1)
+        tick, second, begun = Signal(range(max(plan.ticks, 2))), Signal(), Signal(init=1)
         first, last = Signal(), Signal()
         settled = Signal(range(LATENCY + 1))
         m.d.comb += [first.eq(tick == 0), last.eq(tick == plan.ticks - 1)]
+        perturbing, negative, tracing = self._runs(m, second)
         objective = self.objective
         for unit in self.populations.values():
             m.d.comb += [
                 unit.perturbing.eq(perturbing),
+                unit.negative.eq(negative),
                 unit.first.eq(first),
                 unit.tick.eq(tick),
             ]
-        clear = Signal()
+        clear, advance, ended = Signal(), Signal(), Signal()
         for unit in self.synapses.values():
-            m.d.comb += [unit.perturbing.eq(perturbing), unit.flush.eq(clear)]
+            delay = unit.projection.delay
+            m.d.comb += [
+                unit.perturbing.eq(perturbing),
+                unit.negative.eq(negative),
+                unit.tracing.eq(tracing),
+                unit.fresh.eq(tick == delay),
+                unit.slot.eq(self.trial),
+                unit.flush.eq(clear | (advance if plan.online else 0)),
+                unit.high.eq(tick << 16 if plan.online else 0),
+            ]
+            if unit.rule is not None:
+                interval = unit.rule.params.interval
+                due = self.trial[: interval.bit_length() - 1].all() if interval > 1 else 1
+                m.d.comb += [unit.learning_now.eq(flags[1] & ended), unit.due.eq(due)]
         if objective is not None:
             m.d.comb += [
                 objective.first.eq(first),
                 objective.last.eq(last),
-                objective.clear.eq(clear),
+                objective.clear.eq(clear | (advance & ended if plan.online else 0)),
             ]
-        steps = self._steps(perturbing, first)
-        learns = [(u.learn, 1, u.busy) for u in self.synapses.values() if u.rule is not None]
+        steps = self._steps(perturbing, tracing, tick)
 
         def settle(after: str) -> None:
             """Wait for the digest and send it."""
@@ -135,31 +137,38 @@ class Sequencer(Elaboratable):
             names = [f"{prefix}{k}" for k in range(len(listed))] + [after]
             for k, (start, condition, busy) in enumerate(listed):
                 with m.State(names[k]):
-                    with m.If(fresh):
+                    with m.If(begun):
                         m.d.comb += start.eq(condition)
-                        m.d.sync += fresh.eq(~Mux(condition, 1, 0))
+                        m.d.sync += begun.eq(~Mux(condition, 1, 0))
                         with m.If(~Mux(condition, 1, 0)):
                             m.next = names[k + 1]
                     with m.Elif(~busy):
-                        m.d.sync += fresh.eq(1)
+                        m.d.sync += begun.eq(1)
                         m.next = names[k + 1]
 
+        if self.judge is not None:
+            self._judge(m, clear, advance, ended)
         with m.FSM(name="trial"):
             with m.State("IDLE"):
-                m.d.sync += perturbing.eq(flags[0] & (plan.passes == 1))
                 with m.If(self.run):
                     m.d.comb += clear.eq(1)
-                    m.d.sync += tick.eq(0)
+                    m.d.sync += [tick.eq(0), second.eq(0)]
                     m.d.sync += [base.eq(0) for base in bases.values()]
                     m.next = "TICK0"
                     if plan.reward is not None:
                         with m.If(flags == UPDATE):
-                            m.next = "REWARD"
-            phases("TICK", steps, "SETTLE")
+                            m.next = "DONE" if plan.online else "REWARD0"
+            phases("TICK", steps, "BIN" if plan.online else "SETTLE")
+            if plan.online:
+                with m.State("BIN"):
+                    m.next = "LEARN0"
+                    with m.If(flags[1] & ended):
+                        m.next = "REWARD0"
             with m.State("SETTLE"):
                 m.d.comb += self.tick_end.eq(settled == 0)
                 settle("ADVANCE")
             with m.State("ADVANCE"):
+                m.d.comb += advance.eq(1)
                 m.d.sync += tick.eq(tick + 1)
                 for name, base in bases.items():
                     p = next(p for p in plan.sources if p.name == name)
@@ -175,66 +184,109 @@ class Sequencer(Elaboratable):
                 m.d.comb += clear.eq(1)
                 if objective is not None:
                     m.d.sync += objective.base.eq(0)
-                    with m.If(perturbing):
-                        m.d.sync += self.perturbed.eq(objective.error)
-                    with m.Else():
-                        m.d.sync += self.reference.eq(objective.error)
-                with m.If(flags[0] & ~perturbing):
-                    m.d.sync += perturbing.eq(1)
+                    if not plan.online:
+                        with m.If(tracing):
+                            m.d.sync += self.perturbed.eq(objective.error)
+                        with m.Else():
+                            m.d.sync += self.reference.eq(objective.error)
+                m.d.sync += second.eq(1)
+                with m.If(flags[0] & ~tracing):
                     m.next = "TICK0"
                 with m.Elif(flags[1] & (plan.reward is not None)):
-                    m.next = "REWARD" if plan.reward is not None else "DONE"
+                    if plan.reward is not None:
+                        m.next = "COUNTED" if plan.online else "REWARD0"
                 with m.Else():
                     m.next = "DONE"
-            if plan.reward is not None:
-                self._learn(m, phases, learns, settle)
+            if self.judge is not None:
+                phases("REWARD", [(self.judge.start, 1, self.judge.busy)], "LEARN0")
+                phases("LEARN", self._learning(tick), "SETTLE" if plan.online else "LEARNED")
+                if not plan.online:
+                    with m.State("LEARNED"):
+                        settle("COUNTED")
+                with m.State("COUNTED"):
+                    m.d.sync += self.trial.eq(self.trial + 1)
+                    m.next = "DONE"
             with m.State("DONE"):
                 m.d.comb += self.done.eq(1)
                 m.next = "IDLE"
         return m
 
-    def _steps(self, perturbing: Signal, first: Signal) -> list[Phase]:
+    def _runs(self, m: Module, second: Signal) -> tuple[Signal, Signal, Signal]:
+        """Return whether a run is perturbed, negatively, and whether it is the one traced."""
+        reward = self.plan.reward
+        signs = (1,) if reward is None else reward.signs
+        perturbing, negative, tracing = Signal(), Signal(), Signal()
+        traced = self.flags[0] & (second | (len(signs) == 1))
+        m.d.comb += [
+            tracing.eq(traced),
+            negative.eq(self.flags[0] & ~traced & (signs[0] < 0)),
+            perturbing.eq(tracing | negative),
+        ]
+        return perturbing, negative, tracing
+
+    def _steps(self, perturbing: Signal, tracing: Signal, tick: Signal) -> list[Phase]:
         """List the phases of a tick."""
+        plan = self.plan
+        steps: list[Phase] = []
+
+        def deliver(q: PlannedProjection) -> None:
+            unit = self.synapses[q.name]
+            arrived = _arrived(q, tick)
+            if unit.filter is not None:
+                steps.append((unit.filter.start, arrived, unit.filter.busy))
+            steps.append((unit.deliver, arrived, unit.busy))
+
         drawing = [unit for unit in self.populations.values() if unit.source is not None]
-        late = [self.synapses[q.name] for q in self.plan.late]
-        steps: list[Phase] = [(unit.draw, perturbing, unit.busy) for unit in drawing]
-        steps += [(unit.deliver, ~first, unit.busy) for unit in late]
-        for p in self.plan.neurons:
-            for q in self.plan.prompt(p):
-                unit = self.synapses[q.name]
-                steps.append((unit.deliver, 1, unit.busy))
+        steps += [(unit.draw, perturbing, unit.busy) for unit in drawing]
+        for q in plan.late:
+            deliver(q)
+        for p in plan.neurons:
+            for q in plan.prompt(p):
+                deliver(q)
             unit = self.populations[p.name]
             steps.append((unit.update, 1, unit.busy))
+        for q in plan.projections:
+            if q.traces("output"):
+                unit = self.synapses[q.name]
+                steps.append((unit.trace, tracing & _arrived(q, tick), unit.busy))
         return steps
 
-    def _learn(self, m: Module, phases: Any, learns: list, settle: Any) -> None:
-        """Add the states of a trial's update."""
-        reward: Any = self.plan.reward
-        baseline = twin(reward.baseline.STEP, reward.baseline_constants)
-        m.submodules.baseline = baseline
-        m.d.comb += baseline.error.eq(self.perturbed)
+    def _learning(self, tick: Signal) -> list[Phase]:
+        """List the phases of an update."""
+        units = [self.synapses[q.name] for q in self.plan.plastic]
+        if not self.plan.online:
+            return [(unit.learn, 1, unit.busy) for unit in units]
+        flag = self.flags[0]
+        return [(u.trace, flag & _arrived(u.projection, tick), u.busy) for u in units]
+
+    def _judge(self, m: Module, clear: Signal, advance: Signal, ended: Signal) -> None:
+        """Give the judge its errors and baseline; follow the time bins."""
+        judge, objective, reward = self.judge, self.objective, self.plan.reward
+        if judge is None or reward is None:
+            return
+        m.submodules.judge = judge
+        m.d.comb += judge.error.eq(self.perturbed)
         if reward.paired:
-            m.d.comb += baseline.reference.eq(self.reference)
-        for field, signal in self.baseline.items():
-            m.d.comb += getattr(baseline, field).eq(signal)
-        m.d.sync += [self.judged.eq(0), self.scaled.eq(0)]
-        with m.State("REWARD"):
-            m.d.sync += [self.reward.eq(baseline.reward), self.judged.eq(1)]
-            for field, signal in self.baseline.items():
-                m.d.sync += signal.eq(getattr(baseline, f"{field}_next"))
-            m.next = "FACTOR"
-        with m.State("FACTOR"):
-            for q in self.plan.plastic:
-                rule: Any = q.rule
-                scale = twin(three_factor.SCALE, rule.factor)
-                m.submodules[f"scale_{q.name}"] = scale
-                m.d.comb += scale.reward.eq(self.reward)
-                m.d.sync += self.synapses[q.name].factor.eq(scale.factor)
-            m.d.sync += self.scaled.eq(1)
-            m.next = "LEARN0"
-        phases("LEARN", learns, "LEARNED")
-        with m.State("LEARNED"):
-            settle("COUNTED")
-        with m.State("COUNTED"):
-            m.d.sync += self.trial.eq(self.trial + 1)
-            m.next = "DONE"
+            m.d.comb += judge.reference.eq(self.reference)
+        place = Signal(range(reward.baselines))
+        m.d.comb += [judge.place.eq(place), judge.clear.eq(clear)]
+        with m.If(self.run):
+            m.d.sync += place.eq(times(self.condition, reward.bins))
+        if objective is None or not reward.period:
+            return
+        within = Signal(range(reward.period))
+        m.d.comb += [judge.error.eq(objective.error), ended.eq(within == reward.period - 1)]
+        with m.If(self.run):
+            m.d.sync += [within.eq(0), self.perturbed.eq(0)]
+        with m.If(advance):
+            m.d.sync += within.eq(Mux(ended, 0, within + 1))
+            with m.If(ended):
+                m.d.sync += [
+                    place.eq(place + 1),
+                    self.perturbed.eq(self.perturbed + objective.error),
+                ]
+
+
+def _arrived(q: PlannedProjection, tick: Signal) -> Any:
+    """Return whether a tick is one in which a projection's signals arrive."""
+    return tick >= q.delay if q.delay else 1

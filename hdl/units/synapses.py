@@ -4,24 +4,21 @@ from typing import Any
 
 from amaranth.hdl import Array, Cat, Elaboratable, Module, Mux, Signal
 from amaranth.lib.data import StructLayout
-from amaranth.lib.memory import ReadPort, WritePort
 
-from goldenspike.golden.fixed import RANDOM_BITS, Rounding
+from goldenspike.golden.fixed import RANDOM_BITS
 from goldenspike.golden.plan import Plan, PlannedProjection
-from goldenspike.golden.randomness import VARIATE, Stream, VariateConstants
-from goldenspike.golden.rules import three_factor
-from goldenspike.golden.synapses import delta
-from goldenspike.hdl.catalog import twin
+from goldenspike.golden.randomness import Stream
 from goldenspike.hdl.cell import shape
-from goldenspike.hdl.fixed import align
 from goldenspike.hdl.units.common import Region, Tap, memory, times
+from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import RowSource
 from goldenspike.hdl.units.variates import FieldSource
+from goldenspike.hdl.units.visit import Visit
 
 
 class SynapseUnit(Elaboratable):
-    """Visits rows of synapses: to deliver (and trace eligibilities), or to learn.
+    """Visits rows of synapses: to deliver, to trace eligibilities, to learn.
 
     A visit takes three stages: read a word of each lane's bank; pass it through the twins; write
     it back and hand the currents to the population. One word a cycle, learning included; only
@@ -38,20 +35,27 @@ class SynapseUnit(Elaboratable):
 
     Members
     -------
-    deliver, learn, busy
-        In, In, Out: start of a phase; whether one is under way, from the next cycle on.
-    perturbing
-        In: whether perturbations count and eligibilities are traced.
+    deliver, trace, learn, busy
+        In, In, In, Out: start of a phase; whether one is under way, from the next cycle on. A
+        delivery visits the rows that are not silent, so does tracing what was delivered; learning
+        visits all rows. Rules that learn during a trial trace all rows, and learn them if
+        `learning_now`.
+    perturbing, negative, tracing
+        In: whether perturbations count, and negated; whether eligibilities are traced.
+    fresh
+        In: this is the first tick in which signals arrive; eligibilities of the trial are 0.
+    learning_now, due
+        In: whether tracing learns too; whether sums over trials are learned.
     factor
-        In: the factor of the trial, for `learn`.
-    flush
-        In: a new trial's random fields begin.
-    adding, add_group
-        Out: the addends of the visits go to the population in this cycle.
-    variate_group
-        Out: the variates of the population that are needed in the next cycle.
+        In: the factor, for learning.
+    flush, high, slot
+        In: new random fields begin; what is or-ed into their indices; the slot of the codes.
+    adding, add_group, outputs
+        Out: the addends of the visits go to the population in this cycle; so do the outputs.
+    score_group
+        Out: the scores of the population that are needed in the next cycle.
     rows
-        The row source of the presynaptic population.
+        The row source of the delivered signals.
     """
 
     def __init__(
@@ -61,44 +65,77 @@ class SynapseUnit(Elaboratable):
         name = projection.name
         self.groups = -(-projection.post.size // lanes)
         self.deliver, self.learn = Signal(name=f"{name}_deliver"), Signal(name=f"{name}_learn")
+        self.trace, self.tracing = Signal(name=f"{name}_trace"), Signal(name=f"{name}_tracing")
         self.busy, self.perturbing = Signal(name=f"{name}_busy"), Signal(name=f"{name}_perturbing")
-        self.rows = RowSource(projection.pre.size, projection.pre.signal)
-        self.region = Region(f"{name}_w", projection.pre.size * projection.post.size)
+        self.negative, self.fresh = Signal(name=f"{name}_negative"), Signal(name=f"{name}_fresh")
+        self.learning_now, self.due = Signal(name=f"{name}_now"), Signal(name=f"{name}_due")
+        self.filter = None if projection.filter is None else FilterUnit(plan, projection)
+        self.rows = RowSource(projection.pre.size, projection.signal)
         self.rule = rule = projection.rule
         self.fields: list[FieldSource] = []
         self.weight_fields = self.rounding_fields = None
         layout = {"w": shape(projection.weight)}
         if rule is not None:
             self.factor = Signal(shape(rule.factor.factor), name=f"{name}_factor")
-            if rule.step is not None:
-                layout["e"] = shape(rule.eligibility)
-            if projection.weight_perturbation is not None:
-                bits = int(rule.perturbation.distribution)
-                self.weight_fields = FieldSource(bits, lanes, rule.perturbation.stream)
+            layout |= {field: shape(fmt) for field, fmt in rule.state.items()}
+            perturbation = projection.weight_perturbation
+            if perturbation is not None and perturbation.code is None:
+                bits = int(perturbation.distribution)
+                self.weight_fields = FieldSource(bits, lanes, perturbation.stream)
                 self.fields.append(self.weight_fields)
-            if rule.params.rounding == Rounding.STOCHASTIC:
+            if rule.words:
                 stream = Stream.ROUNDING + projection.number
                 self.rounding_fields = FieldSource(RANDOM_BITS, lanes, stream)
                 self.fields.append(self.rounding_fields)
-        self.flush = Signal(name=f"{name}_flush")
-        self.adding = Signal(name=f"{name}_adding")
+        words = projection.pre.size * projection.post.size
+        self.layouts = {"w": StructLayout(layout)}
+        if rule is not None and rule.accumulate is not None:
+            # The host loads a field at a time, so sums have memories of their own.
+            self.layouts["sum"] = StructLayout({"sum": shape(rule.accumulate.accumulator)})
+        self.regions = {field: Region(f"{name}_{field}", words) for field in self.layouts}
+        self.flush, self.high = Signal(name=f"{name}_flush"), Signal(32, name=f"{name}_high")
+        self.slot = Signal(32, name=f"{name}_slot")
+        self.adding, self.outputs = Signal(name=f"{name}_adding"), Signal(name=f"{name}_outputs")
         self.add_group = Signal(range(self.groups), name=f"{name}_add_group")
-        self.variate_group = Signal(range(self.groups), name=f"{name}_variate_group")
-        self.layout = StructLayout(layout)
+        self.score_group = Signal(range(self.groups), name=f"{name}_score_group")
         self.taps: list[Tap] = []
-        self.visits = [_Visit(self, lane, plan) for lane in range(lanes)]
+        if self.filter is not None:
+            self.taps += self.filter.taps
+        self.marking = Signal(name=f"{name}_marking")
+        if rule is not None and rule.kind == "active":
+            row = self.rows.o.payload.row
+            self.taps.append(
+                Tap(0, plan.variables[f"{name}.active"], self.marking, row, self.marking)
+            )
+        self.visits = [Visit(self, lane, plan) for lane in range(lanes)]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        q, lanes, groups, rows = self.projection, self.lanes, self.groups, self.rows
+        q, lanes, groups, rows, rule = (
+            self.projection,
+            self.lanes,
+            self.groups,
+            self.rows,
+            self.rule,
+        )
         lane_bits = lanes.bit_length() - 1
         m.submodules.rows = rows
-        m.d.comb += rows.start.eq(self.deliver)
+        if self.filter is not None:
+            m.submodules.filter = self.filter
+            m.d.comb += [
+                self.filter.fresh.eq(self.fresh),
+                self.filter.read_address.eq(rows.address),
+                self.filter.read_enable.eq(rows.enable),
+                rows.word.eq(self.filter.read_word),
+            ]
+        online = rule is not None and rule.kind == "tick"
+        m.d.comb += rows.start.eq(self.deliver | self.trace)
         # Read: a row, group by group; the fields it needs must be there.
-        delivering, learning = Signal(), Signal()
-        held, row, signal = Signal(), Signal(range(q.pre.size)), Signal(shape(q.pre.signal))
+        delivering, retracing, learning = Signal(), Signal(), Signal()
+        held, row, signal = Signal(), Signal(range(q.pre.size)), Signal(shape(q.signal))
         group = Signal(range(groups))
         base = Signal(range(q.pre.size * groups))
+        column_index = Signal(32)  # Of the row's first synapse, among all that have a code.
         last = group == groups - 1
         hit = Signal()
         go = held & hit
@@ -108,103 +145,156 @@ class SynapseUnit(Elaboratable):
                 m.d.comb += hit.eq(0)
         with m.If(go):
             m.d.sync += group.eq(Mux(last, 0, group + 1))
-        m.d.comb += rows.o.ready.eq(delivering & (~held | (go & last)))
-        with m.If(self.deliver):
-            m.d.sync += [delivering.eq(1), group.eq(0)]
+        streaming = delivering | retracing
+        taken = rows.o.valid & rows.o.ready
+        m.d.comb += [
+            rows.o.ready.eq(streaming & (~held | (go & last))),
+            rows.all.eq(retracing if online else 0),
+            self.marking.eq(taken & delivering & self.tracing),
+        ]
+        code = None if q.weight_perturbation is None else q.weight_perturbation.code
+        for start, phase in ((self.deliver, delivering), (self.trace, retracing)):
+            with m.If(start):
+                m.d.sync += [phase.eq(1), group.eq(0)]
         with m.If(self.learn):
             m.d.sync += [learning.eq(1), held.eq(1), row.eq(0), base.eq(0), group.eq(0)]
+            if code is not None:
+                m.d.sync += column_index.eq(code.first)
         with m.If(learning & go & last):
             m.d.sync += [row.eq(row + 1), base.eq(base + groups)]
+            if code is not None:
+                m.d.sync += column_index.eq(column_index + q.post.size)
             with m.If(row == q.pre.size - 1):
                 m.d.sync += [learning.eq(0), held.eq(0)]
-        with m.If(delivering):
-            with m.If(rows.o.valid & rows.o.ready):
+        with m.If(streaming):
+            with m.If(taken):
                 m.d.sync += [
                     held.eq(1),
                     row.eq(rows.o.payload.row),
                     signal.eq(rows.o.payload.signal),
                     base.eq(times(rows.o.payload.row, groups)),
                 ]
+                if code is not None:
+                    index = times(rows.o.payload.row, q.post.size) + code.first
+                    m.d.sync += column_index.eq(index)
             with m.Elif(go & last):
                 m.d.sync += held.eq(0)
-            with m.If(rows.done & ~held & ~self.deliver):
-                m.d.sync += delivering.eq(0)
-        stride = 0 if self.rule is None else self.rule.perturbation.stride.bit_length() - 1
+            with m.If(rows.done & ~held & ~self.deliver & ~self.trace):
+                m.d.sync += [delivering.eq(0), retracing.eq(0)]
+        updating = learning | (retracing & self.learning_now if online else 0)
+        stride = 0 if rule is None else rule.perturbation.stride.bit_length() - 1
         for source in self.fields:
-            used = learning if source is self.rounding_fields else (learning | self.perturbing)
+            if source is self.rounding_fields:
+                m.d.comb += source.high.eq(self.high)
+                used = updating
+            else:
+                used = learning | (delivering & self.perturbing)
             m.d.comb += [
                 source.flush.eq(self.flush),
                 source.request.eq(held & used),
                 source.index.eq((row << stride) + (group << lane_bits)),
             ]
         # Compute: the words stand; what goes with them is one cycle old.
-        valid, learns = Signal(), Signal()
+        stage = _Stage(m, signal)
         at, at_row, at_group = Signal.like(base), Signal.like(row), Signal.like(group)
-        seen = Signal.like(signal)
         m.d.sync += [
-            valid.eq(go),
-            learns.eq(learning),
+            stage.valid.eq(go),
+            stage.delivers.eq(delivering),
+            stage.traces.eq(self.tracing & (retracing | (delivering & q.traces("delivery")))),
+            stage.learns.eq(learning),
+            stage.updates.eq(updating),
+            stage.signal.eq(signal),
+            stage.index.eq(column_index + (group << lane_bits)),
             at.eq(base + group),
             at_row.eq(row),
             at_group.eq(group),
-            seen.eq(signal),
         ]
+        if rule is not None and rule.kind == "active":
+            self._active(m, row, learning & go & last, stage)
         # Write back, and hand over.
-        writing, wrote_learned, traced = Signal(), Signal(), Signal()
+        added, learned, traced = Signal(), Signal(), Signal()
         back, back_row, back_group = Signal.like(base), Signal.like(row), Signal.like(group)
         m.d.sync += [
-            writing.eq(valid),
-            wrote_learned.eq(learns),
-            traced.eq(self.perturbing & ~learns),
+            added.eq(stage.valid & stage.delivers),
+            learned.eq(stage.valid & stage.updates),
+            traced.eq(stage.valid & stage.traces),
             back.eq(at),
             back_row.eq(at_row),
             back_group.eq(at_group),
         ]
         m.d.comb += [
-            self.variate_group.eq(group),
-            self.adding.eq(writing & ~wrote_learned),
+            self.score_group.eq(group),
+            self.adding.eq(added),
+            self.outputs.eq(added & self.tracing),
             self.add_group.eq(back_group),
-            self.busy.eq(delivering | learning | valid | writing),
+            self.busy.eq(streaming | learning | stage.valid | added | learned | traced),
         ]
         place, host_lane, asked, asked_lane = self._host(m)
-        reads = []
+        reading = Cat(region.read for region in self.regions.values()).any()
+        reads: dict[str, list] = {field: [] for field in self.regions}
         for visit in self.visits:
-            bank = memory(m, f"synapses_{visit.lane}", self.layout, q.pre.size * groups)
-            read, write = bank.read_port(), bank.write_port()
-            m.d.comb += read.addr.eq(Mux(self.region.read, place, base + group))
             column = Signal(16, name=f"column_{visit.lane}")
             inside = column < q.post.size
-            index = Cat(column, back_row)
             m.d.comb += [
                 column.eq((back_group << lane_bits) + visit.lane),
-                visit.learned.eq(writing & wrote_learned & inside),
-                visit.traced.eq(writing & traced & inside),
-                visit.index.eq(index),
-                write.addr.eq(back),
+                visit.learned.eq(learned & inside),
+                visit.traced.eq(traced & inside),
+                visit.index.eq(Cat(column, back_row)),
             ]
-            visit.build(m, read, write, seen, learns)
-            with m.If(self.region.load):
+            before = {}
+            for field, layout in self.layouts.items():
+                region = self.regions[field]
+                name = "synapses" if field == "w" else f"{field}s"
+                bank = memory(m, f"{name}_{visit.lane}", layout, q.pre.size * groups)
+                write, read = bank.write_port(), bank.read_port()
                 m.d.comb += [
-                    write.addr.eq(place),
-                    write.en.eq(host_lane == visit.lane),
-                    write.data.eq(0),
-                    write.data["w"].eq(self.region.data),
+                    read.addr.eq(Mux(reading, place, base + group)),
+                    write.addr.eq(back),
+                    write.en.eq(visit.learned | (visit.traced if field == "w" else 0)),
                 ]
-            reads.append(read.data["w"])
-        with m.If(asked):
-            m.d.sync += self.region.value.eq(Array(reads)[asked_lane])
+                for part, _ in layout:
+                    before[part] = read.data[part]
+                    m.d.comb += write.data[part].eq(visit.next[part])
+                reads[field].append(read.data[field])
+                with m.If(region.load):
+                    m.d.comb += [
+                        write.addr.eq(place),
+                        write.en.eq(host_lane == visit.lane),
+                        write.data.eq(0),
+                        write.data[field].eq(region.data),
+                    ]
+            visit.build(m, before, stage)
+        for field, region in self.regions.items():
+            with m.If(asked):
+                m.d.sync += region.value.eq(Array(reads[field])[asked_lane])
         return m
+
+    def _active(self, m: Module, row: Signal, done: Any, stage: Any) -> None:
+        """Add the marks of rows whose input was active; learning a row clears its mark."""
+        store = memory(m, "active", 1, self.projection.pre.size)
+        write, read = store.write_port(), store.read_port()
+        m.d.comb += [
+            read.addr.eq(row),
+            stage.active.eq(read.data),
+            write.addr.eq(Mux(self.marking, self.rows.o.payload.row, row)),
+            write.data.eq(self.marking),
+            write.en.eq(self.marking | done),
+        ]
 
     def _host(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
         """Add the counters of the host's accesses: post by post, row by row."""
-        region, lanes = self.region, self.lanes
+        lanes = self.lanes
+        begin, load, read = (
+            Cat(getattr(region, what) for region in self.regions.values()).any()
+            for what in ("begin", "load", "read")
+        )
         place = Signal(range(self.projection.pre.size * self.groups))
         column, lane = Signal(range(self.projection.post.size)), Signal(range(max(lanes, 2)))
         asked, asked_lane = Signal(), Signal.like(lane)
-        m.d.sync += [asked.eq(region.read), asked_lane.eq(lane)]
-        with m.If(region.begin):
+        m.d.sync += [asked.eq(read), asked_lane.eq(lane)]
+        with m.If(begin):
             m.d.sync += [place.eq(0), column.eq(0), lane.eq(0)]
-        with m.Elif(region.load | region.read):
+        with m.Elif(load | read):
             end = column == self.projection.post.size - 1
             m.d.sync += [
                 column.eq(Mux(end, 0, column + 1)),
@@ -214,76 +304,10 @@ class SynapseUnit(Elaboratable):
         return place, lane, asked, asked_lane
 
 
-class _Visit:
-    """One lane of a visit: the twins between a bank's read and write ports."""
+class _Stage:
+    """What goes with a word that stands at the twins."""
 
-    def __init__(self, unit: SynapseUnit, lane: int, plan: Plan) -> None:
-        self.unit, self.lane = unit, lane
-        name = unit.projection.name
-        self.learned, self.traced = Signal(), Signal()
-        self.addend = Signal(shape(unit.projection.post.current))
-        self.index = Signal(32)
-        self.w = Signal(unit.layout["w"].shape)
-        w = plan.variables[f"{name}.w"]
-        unit.taps.append(Tap(lane, w, self.learned, self.index, self.w))
-        if "e" in dict(unit.layout):
-            self.e = Signal(unit.layout["e"].shape)
-            e = plan.variables[f"{name}.e"]
-            unit.taps.append(Tap(lane, e, self.traced, self.index, self.e))
-
-    def build(
-        self, m: Module, read: ReadPort, write: WritePort, signal: Signal, learns: Signal
-    ) -> None:
-        """Add the twins; the results are registered and stand in the cycle of the write."""
-        unit, lane = self.unit, self.lane
-        q, rule = unit.projection, unit.rule
-        weight = read.data["w"]
-        perturbation = q.weight_perturbation
-        eligibility: Any = 0
-        if perturbation is not None:
-            source: Any = unit.weight_fields
-            variate = twin(VARIATE, VariateConstants(source.bits))
-            m.submodules[f"variate_{lane}"] = variate
-            word = Signal(source.bits)
-            m.d.sync += word.eq(source.fields.word_select(lane, source.bits))
-            m.submodules[f"perturb_{lane}"] = perturb = twin(
-                three_factor.PERTURB, perturbation.constants
-            )
-            m.d.comb += [
-                variate.word.eq(word),
-                perturb.value.eq(weight),
-                perturb.variate.eq(Mux(unit.perturbing, variate.variate, 0)),
-            ]
-            eligibility = variate.variate
-            weight = perturb.perturbed
-        m.submodules[f"synapse_{lane}"] = synapse = twin(delta.STEP, q.synapse)
-        m.d.comb += [synapse.weight.eq(weight), synapse.signal.eq(signal)]
-        addend = Signal.like(synapse.current)
-        m.d.sync += addend.eq(synapse.current)
-        m.d.comb += self.addend.eq(align(addend, q.shift))
-        m.d.comb += [write.data["w"].eq(self.w), write.en.eq(self.learned)]
-        if rule is None:
-            return
-        if rule.step is not None:
-            m.submodules[f"trace_{lane}"] = trace = twin(rule.module.STEP, rule.step)
-            m.d.comb += [
-                trace.e.eq(read.data["e"]),
-                trace.variate.eq(unit.post.variates[lane]),
-                trace.signal.eq(signal),
-                write.en.eq(self.learned | self.traced),
-                write.data["e"].eq(self.e),
-            ]
-            m.d.sync += self.e.eq(Mux(learns, 0, trace.e_next))
-            eligibility = read.data["e"]
-        m.submodules[f"update_{lane}"] = update = twin(three_factor.UPDATE, rule.update)
-        m.d.comb += [
-            update.w.eq(read.data["w"]),
-            update.factor.eq(unit.factor),
-            update.eligibility.eq(eligibility),
-        ]
-        if unit.rounding_fields is not None:
-            random = Signal(RANDOM_BITS, name=f"random_{lane}")
-            fields = unit.rounding_fields.fields
-            m.d.sync += random.eq(fields.word_select(lane, RANDOM_BITS))
-            m.d.comb += update.word.eq(random)
-        m.d.sync += self.w.eq(Mux(learns, update.w_next, read.data["w"]))
+    def __init__(self, m: Module, signal: Signal) -> None:
+        self.valid, self.delivers, self.traces = Signal(), Signal(), Signal()
+        self.learns, self.updates, self.active = Signal(), Signal(), Signal()
+        self.signal, self.index = Signal.like(signal), Signal(32)

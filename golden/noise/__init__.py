@@ -1,0 +1,1 @@
+"""Noise: random processes that perturb neurons."""

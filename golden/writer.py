@@ -1,0 +1,72 @@
+"""Writing Python source: lines in nested blocks, and a plan's names and constants in it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from goldenspike.golden.plan import Plan
+
+
+class Lines:
+    """Lines of a program, indented by nested blocks."""
+
+    def __init__(self, traced: bool) -> None:
+        self.lines: list[str] = []
+        self.depth = 1
+        self.traced = traced
+
+    def __call__(self, *lines: str) -> None:
+        self.lines.extend("    " * self.depth + line for line in lines)
+
+    def note(self, variable: int, index: str, value: str) -> None:
+        """Write the line that digests a write, if this program digests."""
+        if self.traced:
+            moment = "k * digests.shape[1] + step"
+            self(f"digest = note(digest, trace, {moment}, {variable}, {index}, {value})")
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+
+class PlanWriter:
+    """What every part of a plan's program is written with."""
+
+    def __init__(self, plan: Plan, traced: bool) -> None:
+        self.plan = plan
+        self.write = Lines(traced)
+        self.imports: set[str] = set()
+
+    def number(self, name: str) -> int:
+        """Return a variable's number."""
+        return self.plan.variables[name].number
+
+    def model(self, module: Any) -> str:
+        """Import a model's module; return the name it goes by."""
+        package, _, name = module.__name__.rpartition(".")
+        self.imports.add(f"from {package} import {name}")
+        return name
+
+    def literal(self, value: Any) -> str:
+        """Return the source of a constant: a number, a table, or named tuples of such."""
+        if isinstance(value, np.ndarray):
+            return f"np.array({value.tolist()}, np.{value.dtype})"
+        if not isinstance(value, tuple):
+            return repr(value if isinstance(value, (bool, float)) else int(value))
+        kind = f"{self.model(sys.modules[type(value).__module__])}.{type(value).__name__}"
+        return f"{kind}({', '.join(map(self.literal, value))})"
+
+    def fields(self, array: str, stream: str, high: str, offset: str, bits: int) -> None:
+        """Write the call that fills an array with random fields."""
+        self.write(f"fill_fields({array}, seed, {stream}, trial, {high}, {offset}, {bits})")
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """The signs of the perturbation in the runs of a learning trial."""
+        return self.plan.reward.signs if self.plan.reward is not None else (1,)

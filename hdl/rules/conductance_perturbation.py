@@ -1,0 +1,1 @@
+"""Conductance perturbation: its hardware is noise/empiric.py and node_perturbation.py."""

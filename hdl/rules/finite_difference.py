@@ -1,0 +1,1 @@
+"""Finite difference: its hardware is codes.py and three_factor.py."""

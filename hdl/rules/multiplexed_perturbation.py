@@ -1,0 +1,1 @@
+"""Multiplexed perturbation: its hardware is codes.py and three_factor.py."""

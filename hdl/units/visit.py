@@ -1,0 +1,153 @@
+"""One lane of a projection's visit: the twins between a bank's read and write ports."""
+
+from typing import TYPE_CHECKING, Any
+
+from amaranth.hdl import Module, Mux, Signal
+
+from goldenspike.golden.fixed import RANDOM_BITS
+from goldenspike.golden.plan import Plan
+from goldenspike.golden.randomness import VARIATE, VariateConstants
+from goldenspike.golden.rules import three_factor
+from goldenspike.golden.synapses import delta
+from goldenspike.hdl.catalog import twin
+from goldenspike.hdl.cell import shape
+from goldenspike.hdl.fixed import align
+from goldenspike.hdl.units.common import Tap
+
+if TYPE_CHECKING:
+    from goldenspike.hdl.units.synapses import SynapseUnit
+
+
+class Visit:
+    """One lane of a visit.
+
+    Members
+    -------
+    learned, traced, index
+        In: the weight or the eligibility, of that index, is written in this cycle.
+    addend, output
+        Out: the synapse's current, and what its perturbation delivered.
+    """
+
+    def __init__(self, unit: "SynapseUnit", lane: int, plan: Plan) -> None:
+        self.unit, self.lane = unit, lane
+        q, rule = unit.projection, unit.rule
+        self.learned, self.traced = Signal(), Signal()
+        self.addend = Signal(shape(q.post.currents[q.receptor]))
+        traced = q.post.output if q.traces("output") else None
+        self.output = None if traced is None else Signal(shape(traced))
+        self.index = Signal(32)
+        self.next = {
+            field: Signal(member.shape)
+            for layout in unit.layouts.values()
+            for field, member in layout
+        }
+        apart = rule is not None and rule.kind == "tick"
+        channel = lane
+        for field, value in self.next.items():
+            valid = self.learned if field in ("w", "sum") else self.traced
+            unit.taps.append(
+                Tap(channel, plan.variables[f"{q.name}.{field}"], valid, self.index, value)
+            )
+            # Eligibilities share a channel with the weight if they are written at other times.
+            if apart or "sum" in self.next or (field != "w"):
+                channel += unit.lanes
+
+    def build(self, m: Module, before: dict[str, Any], stage: Any) -> None:
+        """Add the twins between the fields read and the next ones, which are registered."""
+        unit, lane = self.unit, self.lane
+        q, rule = unit.projection, unit.rule
+        weight: Any = before["w"]
+        variate: Any = self._variate(m, stage)
+        perturbation: Any = q.weight_perturbation
+        if variate is not None:
+            m.submodules[f"perturb_{lane}"] = perturb = twin(
+                three_factor.PERTURB, perturbation.constants
+            )
+            # A negated variate fits: there are two values, or the range is not used to its end.
+            sign = Mux(unit.negative, -variate, variate)
+            m.d.comb += [
+                perturb.value.eq(weight),
+                perturb.variate.eq(Mux(unit.perturbing, sign, 0)),
+            ]
+            weight = perturb.perturbed
+        m.submodules[f"synapse_{lane}"] = synapse = twin(delta.STEP, q.synapse)
+        m.d.comb += [synapse.weight.eq(weight), synapse.signal.eq(stage.signal)]
+        addend = Signal.like(synapse.current)
+        m.d.sync += addend.eq(synapse.current)
+        m.d.comb += self.addend.eq(align(addend, q.shift))
+        if self.output is not None:
+            constants = delta.Constants(perturbation.constants.variate, q.signal)
+            m.submodules[f"output_{lane}"] = output = twin(delta.STEP, constants)
+            m.d.comb += [output.weight.eq(variate), output.signal.eq(stage.signal)]
+            delivered = Signal.like(output.current)
+            m.d.sync += delivered.eq(output.current)
+            m.d.comb += self.output.eq(align(delivered, q.output_shift))
+        if rule is None:
+            return
+        eligibility = self._trace(m, before, stage, variate)
+        self._update(m, before, stage, eligibility)
+
+    def _variate(self, m: Module, stage: Any) -> Any:
+        """Add what regenerates the synapse's variate, if its weight is perturbed; return it."""
+        unit, lane = self.unit, self.lane
+        perturbation = unit.projection.weight_perturbation
+        if perturbation is None:
+            return None
+        if perturbation.code is not None:
+            code = twin(perturbation.code.cell, perturbation.code.constants)
+            m.submodules[f"code_{lane}"] = code
+            # The period's bits count: an index beyond is of a lane without a synapse.
+            m.d.comb += [code.index.eq(stage.index + lane), code.slot.eq(unit.slot)]
+            return code.variate
+        source: Any = unit.weight_fields
+        variate = twin(VARIATE, VariateConstants(source.bits))
+        m.submodules[f"variate_{lane}"] = variate
+        word = Signal(source.bits)
+        m.d.sync += word.eq(source.fields.word_select(lane, source.bits))
+        m.d.comb += variate.word.eq(word)
+        return variate.variate
+
+    def _trace(self, m: Module, before: dict[str, Any], stage: Any, variate: Any) -> Any:
+        """Add the eligibility; return what learns."""
+        unit, lane = self.unit, self.lane
+        rule: Any = unit.rule
+        if rule.trace is None:
+            return variate
+        m.submodules[f"trace_{lane}"] = trace = twin(rule.trace, rule.constants)
+        if rule.kind == "active":
+            m.d.comb += [trace.variate.eq(variate), trace.active.eq(stage.active)]
+            return trace.eligibility
+        online = rule.kind == "tick"
+        m.d.comb += [trace.score.eq(unit.post.scores[lane]), trace.signal.eq(stage.signal)]
+        for field in rule.state:
+            kept = Mux(unit.fresh, 0, before[field]) if online else before[field]
+            after = getattr(trace, f"{field}_next")
+            m.d.comb += getattr(trace, field).eq(kept)
+            m.d.sync += self.next[field].eq(after if online else Mux(stage.learns, 0, after))
+        last = list(rule.state)[-1]
+        return getattr(trace, f"{last}_next") if online else before[last]
+
+    def _update(self, m: Module, before: dict[str, Any], stage: Any, eligibility: Any) -> None:
+        """Add the update of the weight."""
+        unit, lane = self.unit, self.lane
+        rule: Any = unit.rule
+        summed = rule.accumulate is not None
+        cell, constants = (
+            (three_factor.ACCUMULATE, rule.accumulate)
+            if summed
+            else (three_factor.UPDATE, rule.update)
+        )
+        m.submodules[f"update_{lane}"] = update = twin(cell, constants)
+        m.d.comb += [update.factor.eq(unit.factor), update.eligibility.eq(eligibility)]
+        if unit.rounding_fields is not None:
+            random = Signal(RANDOM_BITS, name=f"random_{lane}")
+            fields = unit.rounding_fields.fields
+            m.d.sync += random.eq(fields.word_select(lane, RANDOM_BITS))
+            m.d.comb += update.word.eq(random)
+        if summed:
+            m.d.comb += update.due.eq(unit.due)
+        for field in ("w", "sum") if summed else ("w",):
+            m.d.comb += getattr(update, field).eq(before[field])
+            after = getattr(update, f"{field}_next")
+            m.d.sync += self.next[field].eq(Mux(stage.updates, after, before[field]))

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from goldenspike.golden import catalog
 from goldenspike.golden.cell import Nothing
 from goldenspike.golden.engine import fill_variates
 from goldenspike.golden.fixed import Format
-from goldenspike.golden.modulators import running_mean
+from goldenspike.golden.modulators import paired, running_mean
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
-from goldenspike.golden.neurons import lif
+from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif
 from goldenspike.golden.plan import Plan, plan
-from goldenspike.golden.rules import node_perturbation, three_factor
+from goldenspike.golden.rules import conductance_perturbation, node_perturbation, three_factor
+from goldenspike.golden.synapses import exponential
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import LANES
 from goldenspike.sim import lockstep, simulators
@@ -32,6 +34,10 @@ SMALL, SMALL_TICKS = (100, 10), 100
 REPEATS = 5
 TIMES_PLAIN, TICK_US = 2.0, 3.0
 """What the engine should keep: times the plain loop's time; microseconds a tick when small."""
+PAIR_US = 300
+"""Microseconds that a pair of runs of weight perturbation should take at most, at that size."""
+SPIKING = 0.05
+"""Share of inputs that spike in a tick, where inputs are spikes."""
 
 
 class Speed(NamedTuple):
@@ -51,6 +57,11 @@ def run(*, hardware: bool = True) -> int:
     with console.waiting("the engine"):
         speed, rows = engine_rows()
     console.show("Golden engine, one core", ("what", "measured ", "should be "), rows)
+    with console.waiting("every rule"):
+        rows = rule_rows()
+    title = "Every rule, 100 inputs x 10 neurons x 100 ticks, one core"
+    heads = ("rule", "a trial is", "time (a synapse and tick) ", "should be ")
+    console.show(title, heads, rows)
     if not speed.equal:
         console.complain("The engine and the plain loop end with different weights")
     if hardware:
@@ -106,13 +117,81 @@ def engine_rows() -> tuple[Speed, list[tuple[str, str, str]]]:
     ]
     size = " x ".join(map(str, SMALL))
     rows.append((f"{size} LIF, a tick all in", f"{small_layer():.2f} us", f"<= {TICK_US:g} us"))
-    for name in ("linear_weight", "linear_node"):
-        job = prepare(name)
-        session = Session(job.plan, job.experiment.seed)
-        stimulus, samples = job.task.trials(0, 50)
-        seconds = best(lambda s=session, x=stimulus, k=samples: s.learn(x, k)) / 50
-        rows.append((f"{name}, a pair of trials", f"{seconds * 1e6:.0f} us", ""))
     return speed, rows
+
+
+def a1_network(rule: str) -> Network:
+    """Return a network of the size of the theory's, 100 x 10 x 100 ticks, that learns by a rule."""
+    read = Format.parse
+    pre, post, ticks = 100, 10, 100
+    module: Any = catalog.RULES[rule]
+    shared = {"eta": 1e-3, "factor": read("fxp-s32/30")}
+    if module.PERTURBS == "weight":
+        shared |= {"sigma": 2.0**-8}
+    elif issubclass(module.Params, conductance_perturbation.EmpiricParams):
+        shared |= {
+            "weight": 2.0**-8,
+            "probability": 0.04,
+            "decay": 0.9,
+            "trace": read("fxp-u16/12"),
+        }
+    else:
+        shared |= {"sigma": 2.0**-5}
+    if module.TRACE != "none" and module.TRACE != "active":
+        shared |= {"eligibility": read("fxp-s24/8")}
+    online = module.TRACE == "tick"
+    if online:
+        shared |= {"eligibility_decay": 0.98}
+    conductance = "probability" in shared
+    if conductance:
+        signal, synapse = Source(), exponential.Params(0.9, read("fxp-u16/12"))
+        limit = read("fxp-u15/16")
+        model: Any = conductance_lif.Params(
+            read("fxp-s20/14"), 0.025, 0.0, 6.0, -1.0, 1.0, 0.5, conductance=limit
+        )
+        weight = read("fxp-u16/20")
+    else:
+        signal, synapse = Source(read("fxp-s16/13")), None
+        model, weight = leaky_readout.Params(read("fxp-s18/10")), read("fxp-s24/20")
+    return Network(
+        ticks,
+        (Population("inputs", pre, signal), Population("outputs", post, model)),
+        (Projection("inputs", "outputs", weight, synapse=synapse, rule=module.Params(**shared)),),
+        Reward(
+            "outputs",
+            "squared_error",
+            running_mean.Params() if online else paired.Params(),
+            read("fxp-s36/12"),
+            read("fxp-s16/10"),
+            scale=0.5 / ticks,
+            period=1 if online else 0,
+        ),
+    )
+
+
+def rule_rows() -> list[tuple[str, str, str, str]]:
+    """Time a trial of every rule at the size of the theory's networks."""
+    rows = []
+    random = np.random.default_rng(1)
+    trials = 50
+    for rule in catalog.RULES:
+        planned = plan(a1_network(rule))
+        source, reward = planned.sources[0], planned.reward
+        high = min(source.signal.high, 1 << 13)
+        shape = 1, planned.ticks
+        inputs = random.integers(0, high, (*shape, source.size), endpoint=True)
+        if high == 1:
+            inputs = (random.random(inputs.shape) < SPIKING).astype(np.int64)
+        size = 0 if reward is None else reward.readout.size
+        stimulus = Stimulus({source.name: inputs}, np.zeros((*shape, size), np.int64))
+        session = Session(planned, 1)
+        seconds = best(lambda s=session, x=stimulus: s.learn(x, [0] * trials)) / trials
+        q = planned.plastic[0]
+        per = seconds * 1e9 / (q.pre.size * q.post.size * planned.ticks * planned.passes)
+        limit = f"<= {PAIR_US} us" if rule == "weight_perturbation" else ""
+        runs = "a pair of runs" if planned.passes == 2 else "one run, learning every tick"
+        rows.append((rule, runs, f"{seconds * 1e6:.0f} us ({per:.2f} ns)", limit))
+    return rows
 
 
 def layer(pre: int, post: int, ticks: int) -> Plan:

@@ -33,8 +33,9 @@ def kinds() -> dict[str, dict[str, ModuleType]]:
     """Return the modules of all models, by kind and name."""
     return {
         "neuron": dict(catalog.NEURONS),
-        "synapse": {"delta": delta},
+        "synapse": {"delta": delta, **catalog.SYNAPSES},
         "rule": dict(catalog.RULES),
+        "noise": dict(catalog.NOISES),
         "objective": dict(catalog.OBJECTIVES),
         "baseline": dict(catalog.BASELINES),
         "task": {name: task_module(name) for name in task_names()},

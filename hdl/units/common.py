@@ -39,6 +39,13 @@ def times(value: Value, constant: int) -> Value:
     return reduce(add, (value << k for k in shifts))
 
 
+def later(m: Module, value: Value, name: str) -> Signal:
+    """Return a value as it was a cycle ago."""
+    register = Signal(value.shape(), name=name)
+    m.d.sync += register.eq(value)
+    return register
+
+
 class Region:
     """What the host can load or read as a sequence of 32-bit words, always as a whole.
 

@@ -9,7 +9,7 @@ from goldenspike.golden.fixed import RANDOM_BITS
 from goldenspike.golden.plan import Plan, PlannedProjection
 from goldenspike.golden.randomness import Stream
 from goldenspike.hdl.cell import shape
-from goldenspike.hdl.units.common import Region, Tap, memory, times
+from goldenspike.hdl.units.common import Region, Tap, later, memory, times
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import RowSource
@@ -21,8 +21,9 @@ class SynapseUnit(Elaboratable):
     """Visits rows of synapses: to deliver, to trace eligibilities, to learn.
 
     A visit takes three stages: read a word of each lane's bank; pass it through the twins; write
-    it back and hand the currents to the population. One word a cycle, learning included; only
-    random fields that are not there yet hold it up.
+    it back and hand the currents to the population. Rules that trace and learn in one visit take
+    a stage for each. One word a cycle, learning included; only random fields that are not there
+    yet hold it up.
 
     Parameters
     ----------
@@ -227,8 +228,15 @@ class SynapseUnit(Elaboratable):
             self.adding.eq(added),
             self.outputs.eq(added & self.tracing),
             self.add_group.eq(back_group),
-            self.busy.eq(streaming | learning | stage.valid | added | learned | traced),
         ]
+        under_way = streaming | learning | stage.valid | added | learned | traced
+        if online:
+            stage.updates_later = later(m, stage.updates, "updates_later")
+            under_way = under_way | later(m, learned | traced, "writing")
+            learned, traced = later(m, learned, "learned"), later(m, traced, "traced")
+            back, back_row = later(m, back, "back"), later(m, back_row, "back_row")
+            back_group = later(m, back_group, "back_group")
+        m.d.comb += self.busy.eq(under_way)
         place, host_lane, asked, asked_lane = self._host(m)
         reading = Cat(region.read for region in self.regions.values()).any()
         reads: dict[str, list] = {field: [] for field in self.regions}
@@ -310,4 +318,5 @@ class _Stage:
     def __init__(self, m: Module, signal: Signal) -> None:
         self.valid, self.delivers, self.traces = Signal(), Signal(), Signal()
         self.learns, self.updates, self.active = Signal(), Signal(), Signal()
+        self.updates_later = self.updates
         self.signal, self.index = Signal.like(signal), Signal(32)

@@ -12,7 +12,7 @@ from goldenspike.golden.synapses import delta
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import shape
 from goldenspike.hdl.fixed import align
-from goldenspike.hdl.units.common import Tap
+from goldenspike.hdl.units.common import Tap, later
 
 if TYPE_CHECKING:
     from goldenspike.hdl.units.synapses import SynapseUnit
@@ -103,15 +103,15 @@ class Visit:
         source: Any = unit.weight_fields
         variate = twin(VARIATE, VariateConstants(source.bits))
         m.submodules[f"variate_{lane}"] = variate
-        word = Signal(source.bits)
-        m.d.sync += word.eq(source.fields.word_select(lane, source.bits))
-        m.d.comb += variate.word.eq(word)
+        word = source.fields.word_select(lane, source.bits)
+        m.d.comb += variate.word.eq(later(m, word, f"word_{lane}"))
         return variate.variate
 
     def _trace(self, m: Module, before: dict[str, Any], stage: Any, variate: Any) -> Any:
-        """Add the eligibility; return what learns."""
+        """Add the eligibility; return what learns, its state's last field."""
         unit, lane = self.unit, self.lane
         rule: Any = unit.rule
+        traced: Any = None
         if rule.trace is None:
             return variate
         m.submodules[f"trace_{lane}"] = trace = twin(rule.trace, rule.constants)
@@ -124,9 +124,13 @@ class Visit:
             kept = Mux(unit.fresh, 0, before[field]) if online else before[field]
             after = getattr(trace, f"{field}_next")
             m.d.comb += getattr(trace, field).eq(kept)
-            m.d.sync += self.next[field].eq(after if online else Mux(stage.learns, 0, after))
-        last = list(rule.state)[-1]
-        return getattr(trace, f"{last}_next") if online else before[last]
+            if online:
+                traced = later(m, after, f"{field}_traced")
+                m.d.sync += self.next[field].eq(traced)
+            else:
+                traced = before[field]
+                m.d.sync += self.next[field].eq(Mux(stage.learns, 0, after))
+        return traced
 
     def _update(self, m: Module, before: dict[str, Any], stage: Any, eligibility: Any) -> None:
         """Add the update of the weight."""
@@ -140,14 +144,16 @@ class Visit:
         )
         m.submodules[f"update_{lane}"] = update = twin(cell, constants)
         m.d.comb += [update.factor.eq(unit.factor), update.eligibility.eq(eligibility)]
+        online = rule.kind == "tick"
         if unit.rounding_fields is not None:
-            random = Signal(RANDOM_BITS, name=f"random_{lane}")
-            fields = unit.rounding_fields.fields
-            m.d.sync += random.eq(fields.word_select(lane, RANDOM_BITS))
-            m.d.comb += update.word.eq(random)
+            fields = unit.rounding_fields.fields.word_select(lane, RANDOM_BITS)
+            random = later(m, fields, f"random_{lane}")
+            m.d.comb += update.word.eq(later(m, random, "random_later") if online else random)
         if summed:
             m.d.comb += update.due.eq(unit.due)
         for field in ("w", "sum") if summed else ("w",):
-            m.d.comb += getattr(update, field).eq(before[field])
+            value = before[field]
+            kept = later(m, value, f"{field}_later") if online else value
+            m.d.comb += getattr(update, field).eq(kept)
             after = getattr(update, f"{field}_next")
-            m.d.sync += self.next[field].eq(Mux(stage.updates, after, before[field]))
+            m.d.sync += self.next[field].eq(Mux(stage.updates_later, after, kept))

@@ -307,6 +307,13 @@ class Session:
         """Run trials without perturbation or learning; parameters as in :meth:`learn`."""
         return self._run(0, stimulus, samples, **more)
 
+    def perturb(self, stimulus: Stimulus, samples: Any, **more: Any) -> Outcome:
+        """Run the next learning trials without learning; parameters as in :meth:`learn`.
+
+        What the session has learned, its traces and :attr:`trial` stay as they were.
+        """
+        return self.copy()._run(PASSES, stimulus, samples, **more)
+
     def learn_from(
         self, stimulus: Stimulus, sample: int, judge: Callable[[np.ndarray], Sequence[int]]
     ) -> Outcome:

@@ -17,7 +17,7 @@ from goldenspike.golden.fixed import Format
 from goldenspike.golden.noise import empiric
 from goldenspike.golden.parameters import positive
 from goldenspike.golden.randomness import Distribution
-from goldenspike.golden.rules.three_factor import RuleParams
+from goldenspike.golden.rules.three_factor import RuleParams, SummedParams
 
 PERTURBS = "neuron"
 TRACE = "delivery"
@@ -70,14 +70,5 @@ class EmpiricParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params(EmpiricParams):
-    """Parameters of episodic conductance perturbation.
-
-    Parameters
-    ----------
-    eligibility
-        Format of the eligibility, in score times signal; by default the one that is exact for
-        the trial's ticks.
-    """
-
-    eligibility: Format | None = None
+class Params(EmpiricParams, SummedParams):
+    """Parameters of episodic conductance perturbation."""

@@ -13,22 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goldenspike.golden.fixed import Format
-from goldenspike.golden.rules.three_factor import PerturbationParams
+from goldenspike.golden.rules.three_factor import PerturbationParams, SummedParams
 
 PERTURBS = "weight"
 TRACE = "output"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params(PerturbationParams):
-    """Parameters of hybrid perturbation: `sigma` is in weight units.
-
-    Parameters
-    ----------
-    eligibility
-        Format of the eligibility, in score times signal; by default the one that is exact for
-        the trial's ticks.
-    """
-
-    eligibility: Format | None = None
+class Params(PerturbationParams, SummedParams):
+    """Parameters of hybrid perturbation: `sigma` is in weight units."""

@@ -16,27 +16,23 @@ from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell
 from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
-from goldenspike.golden.rules.three_factor import PerturbationParams
+from goldenspike.golden.rules.three_factor import PerturbationParams, SummedParams
 
 PERTURBS = "neuron"
 TRACE = "delivery"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params(PerturbationParams):
+class Params(PerturbationParams, SummedParams):
     """Parameters of node perturbation: `sigma` is in current units.
 
     Parameters
     ----------
     noise
         ``Params`` of the noise, or None: white.
-    eligibility
-        Format of the eligibility, in score times signal; by default the one that is exact for
-        the trial's ticks.
     """
 
     noise: Any = None
-    eligibility: Format | None = None
 
     @property
     def variance(self) -> float:

@@ -103,6 +103,20 @@ class PerturbationParams(RuleParams):
         return "random"
 
 
+@dataclass(frozen=True, kw_only=True)
+class SummedParams(RuleParams):
+    """What every rule is told whose eligibility is a sum over the trial.
+
+    Parameters
+    ----------
+    eligibility
+        Format of the eligibility, in score times signal; by default the one that is exact for
+        the trial's ticks.
+    """
+
+    eligibility: Format | None = None
+
+
 class PerturbConstants(NamedTuple):
     value: Format
     variate: Format

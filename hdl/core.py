@@ -16,9 +16,13 @@ code  command  then
 
 While a trial runs, `tick` is set for one cycle a tick (and one for the update) with its digest on
 `digest`. Commands of another code set `fault` until reset and are passed over.
+
+A reset leaves memories as they are. After one in the middle of a trial, loading the weights clears
+eligibilities, and a plain run what was half summed; marks of active inputs (of
+``weight_perturbation_0``) stand until the next update.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
@@ -38,10 +42,19 @@ from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
 LANES = (1, 2, 4, 8, 16)
 
 
-def checked(noun: str, fmt: Any) -> None:
-    """Raise ValueError unless a format fits a word of the streams."""
-    if fmt.width > 32:
-        raise ValueError(f"{noun} must fit a stream word of 32 bits, not {fmt}")
+def check(plan: Plan, lanes: int) -> None:
+    """Raise ValueError unless there is a core of so many lanes, whose data fit its streams."""
+    choice("Lanes", lanes, LANES)
+    words = {f"Signal of {p.name}": p.signal for p in plan.sources}
+    for q in plan.projections:
+        words[f"Weight of {q.name}"] = q.weight
+        if q.rule is not None and q.rule.accumulate is not None:
+            words[f"Accumulator of {q.name}"] = q.rule.accumulate.accumulator
+    if plan.reward is not None and plan.reward.objective is not None:
+        words["Target of reward"] = plan.reward.target
+    for noun, fmt in words.items():
+        if fmt.width > 32:
+            raise ValueError(f"{noun} must fit a stream word of 32 bits, not {fmt}")
 
 
 class Core(Unit):
@@ -76,18 +89,14 @@ class Core(Unit):
         If a weight, input or target is wider than a stream word.
     """
 
+    def __new__(cls, plan: Plan, lanes: int = 8, **options: bool) -> Self:
+        """Check the arguments: what raises later leaves hardware that complains of being unused."""
+        check(plan, lanes)
+        return super().__new__(cls)
+
     def __init__(
         self, plan: Plan, lanes: int = 8, *, digest: bool = True, trace: bool = False
     ) -> None:
-        choice("Lanes", lanes, LANES)
-        for p in plan.sources:
-            checked(f"Signal of {p.name}", p.signal)
-        for q in plan.projections:
-            checked(f"Weight of {q.name}", q.weight)
-            if q.rule is not None and q.rule.accumulate is not None:
-                checked(f"Accumulator of {q.name}", q.rule.accumulate.accumulator)
-        if plan.reward is not None and plan.reward.objective is not None:
-            checked("Target of reward", plan.reward.target)
         self.plan, self.lanes = plan, lanes
         reward = plan.reward
         self.conditional = reward is not None and reward.baselines > reward.bins

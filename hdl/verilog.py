@@ -25,4 +25,5 @@ def convert(component: Any, name: str) -> str:
         text = yosys.rtlil.convert(component, name=name, emit_src=False)
         (place / "core.il").write_text(text, encoding="utf-8")
         yosys.run(SCRIPT, place)
-        return (place / "core.v").read_text(encoding="utf-8")
+        text = (place / "core.v").read_text(encoding="utf-8")
+        return text.partition("\n\n")[2]  # Without the header, which names Yosys' own compiler.

@@ -6,22 +6,23 @@ saturation shows a hundred times sooner than with uniform numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding
-from goldenspike.golden.modulators import paired, running_mean
+from goldenspike.golden.fixed import BIT, Format
+from goldenspike.golden.modulators import two_sided
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
-from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.neurons import conductance_lif
 from goldenspike.golden.plan import Plan, plan
-from goldenspike.golden.randomness import Distribution
-from goldenspike.golden.rules import node_perturbation, weight_perturbation
 from goldenspike.golden.trial import Session, Stimulus
+from goldenspike.sim.drawn import Drawn
 
-COVERING = (2, 3, 47, 161, 212, 274, 355, 383, 388, 412, 426, 484, 505, 563, 571, 596)
+COVERING = (
+    *(13, 60, 75, 79, 95, 353, 420, 501, 550, 907, 955, 1010, 1081, 1450, 1465, 2090, 2120, 2140),
+    *(2220, 2262, 2330, 2425),
+)
 """Seeds whose cases have every part, and reach every end, each several times."""
 
 
@@ -53,77 +54,15 @@ def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:
     return np.where(random.random(shape) < 0.5, uniform, random.choice(corners, shape))
 
 
-class _Drawn:
-    """Choices of one case."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
-
-    def one(self, *options: Any) -> Any:
-        """Return one of some options."""
-        return options[self.random.integers(len(options))]
-
-    def between(self, low: int, high: int) -> int:
-        """Return an integer of a range, its ends included."""
-        return int(self.random.integers(low, high, endpoint=True))
-
-    def shuffled(self, things: list[Any]) -> list[Any]:
-        """Return things in a random order."""
-        return [things[k] for k in self.random.permutation(len(things))]
-
-    def weight(self) -> Format:
-        """Return a format of weights."""
-        return Format(self.one(True, True, True, False), self.between(4, 12), self.between(2, 5))
-
-    def rule(self, weight: Format, kinds: Sequence[str | None]) -> Any:
-        """Return a learning rule of one of some kinds."""
-        kind = self.one(*kinds)
-        if kind is None:
-            return None
-        distribution = self.one(*Distribution)
-        amplitudes = (1, 2, weight.high // 2, weight.high) if kind == "weight" else (1, 4, 16)
-        frac = weight.frac if kind == "weight" else 2  # of the coarsest weights, so of all currents
-        shared: dict[str, Any] = {
-            "eta": 2.0 ** self.between(-10, 4),
-            "distribution": distribution,
-            "sigma": self.one(*amplitudes) * 2.0**-frac * distribution.variance**0.5,
-            "factor": Format(True, self.between(6, 20), self.between(2, 14)),
-            "rounding": self.one(*Rounding),
-            "overflow": self.one(*Overflow),
-        }
-        if kind == "weight":
-            return weight_perturbation.Params(**shared)
-        trace = self.one(None, Format(True, 4, 0), Format(True, 9, 2))
-        return node_perturbation.Params(eligibility=trace, **shared)
-
-    def neurons(self) -> Any:
-        """Return a neuron model's parameters."""
-        decay = self.one(0.0, 0.5, 0.9, 1.0)
-        shared: dict[str, Any] = {
-            "decay": decay,
-            "drive": self.one("one", "complement") if decay < 1 else "one",  # of 0 nothing learns
-            "rounding": self.one(Rounding.FLOOR, Rounding.HALF_EVEN, Rounding.TOWARD_ZERO),
-            "overflow": self.one(*Overflow),
-        }
-        fmt = Format(True, self.between(6, 16), self.between(1, 4))
-        if self.one(True, True, False):
-            return lif.Params(
-                fmt,
-                threshold=self.one(1.0, 1.5),
-                reset=self.one("subtract", "to_value"),
-                reset_value=self.one(0.0, -1.0),
-                compare=self.one(">=", ">"),
-                **shared,
-            )
-        return leaky_readout.Params(fmt, bias=self.one(0.0, 0.5), **shared)
-
-
 def random_network(seed: int) -> Network:
     """Return a network of one or two sources and one to three layers that learns.
 
-    Layers follow each other; some also get a source's signals, or a later layer's of a tick before.
+    Layers follow each other; some also get a source's signals, or a later layer's of ticks before.
     """
-    d = _Drawn(seed)
+    d = Drawn(seed)
+    online = d.one(True, False, False, False)
+    baseline = d.baseline(online=online)
+    steady = isinstance(baseline, two_sided.Params)
     formats = (BIT, BIT, Format(True, 5, 2), Format(False, 4, 1))
     sources = [
         Population(f"source_{k}", d.one(1, 3, 31, 33, 65), Source(d.one(*formats)))
@@ -136,36 +75,64 @@ def random_network(seed: int) -> Network:
     projections = []
     before = sources
     for layer in layers:
-        pairs = [(pre, d.one(0, 0, 1)) for pre in before]
+        manner = d.manner(online=online, steady=steady)
+        pairs = [(pre, d.one(0, 0, 0, 1, 2, 5)) for pre in before]
         if d.one(True, False):
-            pairs.append((d.one(*layers[layers.index(layer) :]), 1))
+            pairs.append((d.one(*layers[layers.index(layer) :]), d.one(1, 1, 2, 3, 4)))
         if before is not sources and d.one(True, False, False):
-            pairs.append((d.one(*sources), d.one(0, 1)))
-        for pre, delay in pairs:
+            pairs.append((d.one(*sources), d.one(0, 1, 3)))
+        for k, (pre, delay) in enumerate(pairs):
             weight = d.weight()
-            kinds = ("weight", "node") if layer is readout else ("weight", "node", None)
-            rule = d.rule(weight, kinds)
-            projections.append(Projection(pre.name, layer.name, weight, delay, rule=rule))
+            projections.append(
+                Projection(
+                    pre.name,
+                    layer.name,
+                    weight,
+                    delay,
+                    receptor=_receptor(d, layer, first=k == 0),
+                    synapse=d.synapse(_signal(pre)),
+                    rule=d.rule(weight, manner, fixed=layer is not readout),
+                )
+            )
         before = [layer]
-    # Node perturbations of a population must agree in sigma and distribution.
-    agreed: dict[str, Any] = {}
-    for k, q in enumerate(projections):
-        if isinstance(q.rule, node_perturbation.Params):
-            shared = agreed.setdefault(q.post, q.rule)
-            rule = replace(q.rule, sigma=shared.sigma, distribution=shared.distribution)
-            projections[k] = replace(q, rule=rule)
-    objective = d.one("squared_error", "count_error", "external")
-    reward = Reward(
-        readout.name,
+    populations = tuple(d.shuffled([*sources, *layers]))
+    period = d.between(1, 3) if online else 0
+    ticks = period * d.between(1, 3) if online else d.between(1, 7)
+    reward = _reward(d, readout.name, baseline, period)
+    return Network(ticks, populations, tuple(d.shuffled(projections)), reward)
+
+
+def _signal(population: Population) -> Format:
+    """Return the format of a population's signal."""
+    model: Any = population.model
+    if isinstance(model, Source):
+        return model.signal
+    return model.output if hasattr(model, "output") else BIT
+
+
+def _receptor(d: Drawn, layer: Population, *, first: bool) -> str | None:
+    """Return where a projection arrives; the first one where neurons are perturbed."""
+    if first or not isinstance(layer.model, conductance_lif.Params):
+        return None
+    return d.one(None, "excitatory", "inhibitory", "inhibitory")
+
+
+def _reward(d: Drawn, readout: str, baseline: Any, period: int) -> Reward:
+    """Return a reward, with time bins if they have a period."""
+    objectives = ("squared_error", "count_error", "external")
+    objective = "squared_error" if period else d.one(*objectives)
+    return Reward(
+        readout,
         objective,
-        d.one(paired.Params(), running_mean.Params(d.one(0.125, 0.5))),
+        baseline,
         Format(True, d.between(8, 24), d.between(0, 6)),
         Format(d.one(True, False), d.between(8, 40), 4)
         if objective == "external"
         else Format(True, d.between(4, 10), d.between(0, 4)),
+        sign=d.one(True, False, False),
+        period=period,
+        delay=d.one(0, 0, 1, 2) if period else 0,
     )
-    populations = tuple(d.shuffled([*sources, *layers]))
-    return Network(d.between(1, 5), populations, tuple(d.shuffled(projections)), reward)
 
 
 def random_case(seed: int, trials: int = 3) -> Case:
@@ -187,9 +154,12 @@ def random_case(seed: int, trials: int = 3) -> Case:
         # Of all formats within that of the weights: others' neurons would hardly leave their ends.
         span = q.weight._replace(width=int(random.integers(2, q.weight.width, endpoint=True)))
         session.set_weights(q.name, draw(random, span, q.pre.size, q.post.size))
+        if f"{q.name}.sum" in session.arrays:
+            fmt = planned.variables[f"{q.name}.sum"].format
+            session.arrays[f"{q.name}.sum"][...] = draw(random, fmt, q.pre.size, q.post.size)
     reward: Any = planned.reward
     for field, fmt in reward.baseline_state.items():
-        session.arrays[f"reward.{field}"][...] = draw(random, fmt, 1)
+        session.arrays[f"reward.{field}"][...] = draw(random, fmt, reward.baselines)
     ticks = (planned.ticks,) if reward.targets_every_tick else ()
     inputs = {p.name: draw(random, p.signal, 2, planned.ticks, p.size) for p in planned.sources}
     targets = draw(random, reward.target, 2, *ticks, reward.readout.size)
@@ -197,4 +167,6 @@ def random_case(seed: int, trials: int = 3) -> Case:
     if reward.objective is None:
         external = draw(random, reward.error, trials, planned.passes)
     samples = random.integers(0, 2, trials)
-    return Case(seed, network, planned, session, Stimulus(inputs, targets), samples, external)
+    conditions = random.integers(0, reward.baselines // reward.bins, 2)
+    stimulus = Stimulus(inputs, targets, conditions)
+    return Case(seed, network, planned, session, stimulus, samples, external)

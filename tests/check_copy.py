@@ -16,10 +16,19 @@ import goldenspike.hdl
 from goldenspike.golden.fixed import Format, Rounding
 from goldenspike.golden.modulators import paired, running_mean
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
-from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif
 from goldenspike.golden.plan import plan
 from goldenspike.golden.randomness import Distribution
-from goldenspike.golden.rules import node_perturbation, weight_perturbation
+from goldenspike.golden.rules import (
+    conductance_perturbation,
+    hybrid_perturbation,
+    multiplexed_perturbation,
+    node_perturbation,
+    online_conductance_perturbation,
+    weight_perturbation,
+    weight_perturbation_0,
+)
+from goldenspike.golden.synapses import exponential
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.sim import lockstep
 from goldenspike.sim.proof import prove_all
@@ -31,24 +40,87 @@ LANES = 2
 GAUSSIAN: Any = {"distribution": Distribution.GAUSSIAN, "sigma": 0.5 * 8**0.5, "factor": FACTOR}
 
 
+HIDDEN = lif.Params(F("fxp-s9/3"), 0.5, 1.0)
+OUT = leaky_readout.Params(F("fxp-s8/3"), 0.5)
+CONDUCTANCES = conductance_lif.Params(
+    *(F("fxp-s10/5"), 0.125, 0.0, 4.0, -1.0, 1.0, 0.0), conductance=F("fxp-u7/8")
+)
+FADING = exponential.Params(0.5, F("fxp-u5/2"))
+JUDGED: Any = {"reward": F("fxp-s12/2"), "target": F("fxp-s6/2")}
+EMPIRIC: Any = {
+    "eta": 0.0625,
+    "weight": 0.125,
+    "probability": 0.25,
+    "decay": 0.5,
+    "trace": F("fxp-u7/4"),
+    "factor": FACTOR,
+}
+
+
+def weights() -> Network:
+    """Return rules that perturb weights, filtered and delayed signals, means by condition."""
+    given: Any = {"eta": 0.0625, "sigma": 0.5, "factor": FACTOR}
+    active = weight_perturbation_0.Params(**given)
+    coded = multiplexed_perturbation.Params(**given, interval=2, accumulator=F("fxp-s10/6"))
+    traced = hybrid_perturbation.Params(**given)
+    mean = running_mean.Params(0.25, 2)
+    return Network(
+        4,
+        (
+            Population("spikes", 4, Source()),
+            Population("hidden", 3, HIDDEN),
+            Population("out", 2, OUT),
+        ),
+        (
+            Projection("spikes", "hidden", F("fxp-s6/3"), rule=active, synapse=FADING),
+            Projection("hidden", "hidden", F("fxp-s6/3"), delay=2, rule=coded),
+            Projection("hidden", "out", F("fxp-s8/4"), rule=traced),
+        ),
+        Reward("out", "squared_error", mean, sign=True, **JUDGED),
+    )
+
+
+def conductances(kind: str) -> Network:
+    """Return empiric synapses: ``online`` learns every other tick, ``resting`` after two runs."""
+    episodic = conductance_perturbation.Params(**EMPIRIC)
+    fading = online_conductance_perturbation.Params(
+        eligibility=F("fxp-s10/4"), eligibility_decay=0.75, **EMPIRIC
+    )
+    rule, baseline, period = episodic, paired.Params(), 0
+    if kind == "online":
+        rule, baseline, period = fading, running_mean.Params(0.25, 2), 2
+    return Network(
+        4,
+        (Population("spikes", 4, Source()), Population("out", 3, CONDUCTANCES)),
+        (Projection("spikes", "out", F("fxp-u6/4"), rule=rule, synapse=FADING),),
+        Reward("out", "squared_error", baseline, period=period, **JUDGED),
+    )
+
+
 def network(kind: str) -> Network:
     """Return a network of all units: ``paired`` counts spikes, ``running`` has graded outputs."""
+    if kind == "weights":
+        return weights()
+    if kind in ("online", "resting"):
+        return conductances(kind)
     out: Any = lif.Params(F("fxp-s8/3"), 0.9, 1.0, compare=">")
     reward = Reward("out", "count_error", paired.Params(), F("fxp-s9/2"), F("fxp-u4/2"))
     if kind == "running":
-        out = leaky_readout.Params(F("fxp-s8/3"), 0.5)
+        out = OUT
         mean = running_mean.Params(0.25)
         reward = Reward("out", "squared_error", mean, F("fxp-s12/2"), F("fxp-s6/2"))
-    short = node_perturbation.Params(0.0625, eligibility=F("fxp-s4/0"), **GAUSSIAN)
-    stochastic = weight_perturbation.Params(0.0625, 0.5, FACTOR, rounding=Rounding.STOCHASTIC)
-    exact = node_perturbation.Params(0.0625, **GAUSSIAN)
-    graded = weight_perturbation.Params(0.0625, **GAUSSIAN)
+    short = node_perturbation.Params(eta=0.0625, eligibility=F("fxp-s4/0"), **GAUSSIAN)
+    stochastic = weight_perturbation.Params(
+        eta=0.0625, sigma=0.5, factor=FACTOR, rounding=Rounding.STOCHASTIC
+    )
+    exact = node_perturbation.Params(eta=0.0625, **GAUSSIAN)
+    graded = weight_perturbation.Params(eta=0.0625, **GAUSSIAN)
     return Network(
         3,
         (
             Population("spikes", 33, Source()),
             Population("levels", 2, Source(F("fxp-s5/2"))),
-            Population("hidden", 3, lif.Params(F("fxp-s9/3"), 0.5, 1.0)),
+            Population("hidden", 3, HIDDEN),
             Population("out", 2, out),
         ),
         (
@@ -72,14 +144,22 @@ def start(kind: str) -> tuple[Session, Stimulus]:
         weights = np.where(random.random(weights.shape) < 0.2, random.choice(ends), weights)
         if q.name == "spikes_to_hidden":
             weights[:, 0] = q.weight.low  # takes the accumulator's last bit when all spike
-        session.set_weights(q.name, weights)
-    spikes = random.integers(0, 2, (2, 3, 33))
-    spikes[0, 0] = 1
-    levels = random.choice([-16, -15, -3, -1, 1, 2, 15], (2, 3, 2))
+        session.set_weights(q.name, np.clip(weights, q.weight.low, q.weight.high))
+    ticks = session.plan.ticks
+    inputs = {"spikes": random.integers(0, 2, (2, ticks, session.plan.sources[0].size))}
+    inputs["spikes"][0, 0] = 1
+    if kind in ("paired", "running"):
+        inputs["levels"] = random.choice([-16, -15, -3, -1, 1, 2, 15], (2, ticks, 2))
+    else:
+        inputs["spikes"][1, :, 0] = 0  # An input that is active in the first trial only.
     reward: Any = session.plan.reward
-    ticks = (3,) if reward.targets_every_tick else ()
-    targets = random.integers(reward.target.low, reward.target.high, (2, *ticks, 2))
-    return session, Stimulus({"spikes": spikes, "levels": levels}, targets)
+    shape = (ticks, reward.readout.size) if reward.targets_every_tick else (reward.readout.size,)
+    targets = random.integers(reward.target.low, reward.target.high, (2, *shape))
+    conditions = np.zeros(2, int)
+    if reward.baseline_state:  # Means that are known already: rewards are not 0.
+        session.arrays["reward.primed"][...] = 1
+        session.arrays["reward.mean"][...] = 4000
+    return session, Stimulus(inputs, targets, conditions)
 
 
 def failures(how: str, kind: str) -> list[str]:

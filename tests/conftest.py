@@ -17,12 +17,24 @@ from hypothesis import settings
 from goldenspike.golden import ranges
 from goldenspike.golden.cell import Cell, Ports
 from goldenspike.golden.fixed import Format, Overflow, Rounding
-from goldenspike.golden.modulators import paired, running_mean
+from goldenspike.golden.modulators import paired, running_mean, two_sided
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
-from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif, rate
+from goldenspike.golden.noise import filtered, sparse
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.randomness import Distribution
-from goldenspike.golden.rules import node_perturbation, weight_perturbation
+from goldenspike.golden.rules import (
+    conductance_perturbation,
+    delayed_conductance_perturbation,
+    finite_difference,
+    hybrid_perturbation,
+    multiplexed_perturbation,
+    node_perturbation,
+    online_conductance_perturbation,
+    weight_perturbation,
+    weight_perturbation_0,
+)
+from goldenspike.golden.synapses import dynamic, exponential
 from goldenspike.golden.trial import Stimulus
 
 # The examples of a property come from its name: every run draws the same.
@@ -126,7 +138,159 @@ def running() -> Network:
     )
 
 
-MAKERS = (spiking, graded, deep, judged, counted, running)
+SIGMOID = rate.Params(F("fxp-u10/10"), "sigmoid")
+TANH = rate.Params(F("fxp-s10/8"), "tanh", 2.0)
+CONDUCTANCES = conductance_lif.Params(
+    *(F("fxp-s18/12"), 0.025, 0.0, 6.0, -1.0, 1.0, 0.5), conductance=F("fxp-u15/17")
+)
+LEVELS = Source(F("fxp-s8/6"))
+GAUSSIAN = Distribution.GAUSSIAN
+
+
+def three(a: Any, h: Any, b: Any) -> tuple[Population, ...]:
+    """Return the populations "a" (4), "h" (5) and "b" (3)."""
+    return Population("a", 4, a), Population("h", 5, h), Population("b", 3, b)
+
+
+def hybrid() -> Network:
+    """Return rate units that learn by hybrid perturbation, also from ticks before."""
+    rule = hybrid_perturbation.Params(eta=0.25, sigma=0.125, factor=F("fxp-s18/16"))
+    short = replace(rule, eligibility=F("fxp-s16/6"))
+    late = F("fxp-s12/8")
+    return Network(
+        6,
+        three(LEVELS, TANH, READOUT),
+        (
+            Projection("a", "h", WEIGHT, initial=0.5, rule=rule),
+            Projection("a", "b", WEIGHT, delay=2, initial=0.5, rule=short),
+            Projection("h", "b", late, initial=0.5, rule=rule),
+            Projection("h", "h", late, delay=3, initial=0.5, rule=rule),
+        ),
+        Reward("b", "squared_error", paired.Params(), F("fxp-s20/8"), F("fxp-s8/4"), scale=0.25),
+    )
+
+
+def coded() -> Network:
+    """Return a perceptron with codes, whose changes are summed over trials."""
+    factor = F("fxp-s20/16")
+    summed = multiplexed_perturbation.Params(
+        eta=0.5, sigma=0.125, factor=factor, interval=4, accumulator=factor
+    )
+    taken = replace(summed, codes="one_hot", rounding=Rounding.STOCHASTIC)
+    single = finite_difference.Params(eta=0.5, sigma=0.25, factor=factor)
+    return Network(
+        1,
+        three(LEVELS, SIGMOID, SIGMOID),
+        (
+            Projection("a", "h", WEIGHT, initial=1.0, rule=summed),
+            Projection("h", "b", WEIGHT, initial=1.0, rule=taken),
+            Projection("a", "b", WEIGHT, initial=1.0, rule=single),
+        ),
+        Reward("b", "squared_error", paired.Params(), F("fxp-s20/10"), F("fxp-u8/7")),
+    )
+
+
+def twosided() -> Network:
+    """Return LIF neurons and readouts that are perturbed up and down, rewarded by one bit."""
+    summed = replace(WP, distribution=GAUSSIAN, interval=2, accumulator=F("fxp-s20/16"))
+    return Network(
+        5,
+        three(Source(), LIF, READOUT),
+        (
+            Projection("a", "h", WEIGHT, initial=1.0, rule=NP),
+            Projection("h", "b", WEIGHT, initial=1.0, rule=summed),
+            Projection("a", "b", WEIGHT, delay=4, initial=1.0, rule=WP),
+        ),
+        Reward("b", "count_error", two_sided.Params(), F("fxp-s20/10"), F("fxp-s8/4"), sign=True),
+    )
+
+
+def noisy() -> Network:
+    """Return filtered synapses and noises, with a mean for each of three conditions."""
+    rare = replace(NP, noise=sparse.Params(0.25))
+    lasting = filtered.Params(0.75, F("fxp-s14/8"))
+    slow = replace(NP, noise=lasting, distribution=GAUSSIAN, eligibility=F("fxp-s16/6"))
+    active = weight_perturbation_0.Params(
+        eta=0.25, sigma=0.125, factor=F("fxp-s18/16"), rounding=Rounding.STOCHASTIC
+    )
+    tiring = dynamic.Params(0.5, 0.75, 0.875, F("fxp-u10/10"), F("fxp-u9/8"))
+    fading = exponential.Params(0.75, F("fxp-u8/5"))
+    return Network(
+        7,
+        three(Source(), LIF, READOUT),
+        (
+            Projection("a", "h", WEIGHT, initial=2.0, rule=rare, synapse=tiring),
+            Projection("h", "h", WEIGHT, delay=2, initial=1.0, rule=rare),
+            Projection("h", "b", WEIGHT, initial=1.0, rule=slow, synapse=fading),
+            Projection("a", "b", WEIGHT, delay=1, initial=1.0, rule=active),
+        ),
+        Reward("b", "squared_error", running_mean.Params(0.25, 3), F("fxp-s20/10"), F("fxp-s8/4")),
+    )
+
+
+EMPIRIC: dict[str, Any] = {
+    "eta": 0.01,
+    "weight": 0.05,
+    "probability": 0.25,
+    "decay": 0.875,
+    "trace": F("fxp-u10/7"),
+    "factor": F("fxp-s18/18"),
+}
+
+
+def conductances() -> Network:
+    """Return conductance neurons, excited and inhibited, that learn from empiric synapses."""
+    rule = conductance_perturbation.Params(**EMPIRIC)
+    exciting = exponential.Params(0.75, F("fxp-u10/7"))
+    inhibiting: dict[str, Any] = {
+        "receptor": "inhibitory",
+        "synapse": exponential.Params(0.5, F("fxp-u6/4")),
+    }
+    excited = Projection(
+        *("a", "h", F("fxp-u12/10")), mean=0.25, initial=0.1, rule=rule, synapse=exciting
+    )
+    return Network(
+        8,
+        (*three(Source(), CONDUCTANCES, READOUT), Population("i", 3, Source())),
+        (
+            excited,
+            Projection("i", "h", F("fxp-u8/8"), delay=1, mean=0.05, **inhibiting),
+            Projection("h", "b", WEIGHT, mean=1.0, pattern="blocks"),
+        ),
+        Reward("b", "squared_error", running_mean.Params(0.25), F("fxp-s20/8"), F("fxp-s8/4")),
+    )
+
+
+def online(kind: Any = online_conductance_perturbation, **more: Any) -> Network:
+    """Return conductance neurons that learn every other tick, by means of bins and conditions."""
+    rule = kind.Params(eligibility=F("fxp-s14/8"), eligibility_decay=0.75, **EMPIRIC)
+    random = replace(rule, rounding=Rounding.STOCHASTIC)
+    exciting = exponential.Params(0.75, F("fxp-u10/7"))
+    mean = running_mean.Params(0.25, 2)
+    excited = Projection(
+        *("a", "h", F("fxp-u12/10")), mean=0.25, initial=0.1, rule=rule, synapse=exciting
+    )
+    return Network(
+        8,
+        three(Source(), CONDUCTANCES, READOUT),
+        (
+            excited,
+            Projection("h", "h", F("fxp-u8/8"), delay=2, mean=0.05, rule=random),
+            Projection("h", "b", WEIGHT, mean=1.0, pattern="blocks"),
+        ),
+        Reward("b", "squared_error", mean, F("fxp-s20/8"), F("fxp-s8/4"), period=2, **more),
+    )
+
+
+def delayed() -> Network:
+    """Return the same, with rewards of one bit that come two bins late, as do eligibilities."""
+    return online(delayed_conductance_perturbation, sign=True, delay=2)
+
+
+MAKERS = (
+    *(spiking, graded, deep, judged, counted, running, hybrid, coded, twosided, noisy),
+    *(conductances, online, delayed),
+)
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +320,9 @@ def stimulate() -> Callable[..., Stimulus]:
             return Stimulus(inputs, np.zeros((samples, 0), np.int64))
         ticks = (plan.ticks,) if plan.reward.targets_every_tick else ()
         shape = (samples, *ticks, plan.reward.readout.size)
-        return Stimulus(inputs, corners(rng, plan.reward.target, shape))
+        targets = corners(rng, plan.reward.target, shape)
+        kinds = plan.reward.baselines // plan.reward.bins
+        return Stimulus(inputs, targets, rng.integers(0, kinds, samples) if kinds > 1 else None)
 
     return make
 

@@ -24,7 +24,10 @@ from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.program import program
 from goldenspike.golden.trial import Outcome, Session, Stimulus, in_parallel
 
-NAMES = ("spiking", "graded", "deep", "judged", "counted", "running")
+NAMES = (
+    *("spiking", "graded", "deep", "judged", "counted", "running", "hybrid", "coded"),
+    *("twosided", "noisy", "conductances", "online", "delayed"),
+)
 SAMPLES = (0, 2, 1, 2)
 ROWS = 20_000
 
@@ -163,47 +166,76 @@ def test_numba_and_python_agree_whatever_the_numbers(
     assert_equal((one, learned(one, stimulus)), (two, learned(two, stimulus)))
 
 
-def expected_writes(made: Plan, stimulus: Stimulus, outcome: Outcome) -> Counter:
+def expected_writes(made: Plan, stimulus: Stimulus) -> Counter:
     """Return how often each ``(moment, variable, index)`` must be written, from the description.
 
-    Every state variable of every neuron once a tick, every eligibility whose input is active in
-    the perturbed pass, and at the end of the trial the reward and every weight.
+    Every state variable of every neuron and filter once a tick, every eligibility whose input is
+    active in the perturbed pass, and at the end of the trial, or time bin, the reward and every
+    weight. Where a rule sums, its sums are written with the weights.
     """
     writes: Counter = Counter()
-    by_name = made.variables
+    reward: Any = made.reward
 
-    def add(moment: int, name: str, *indices: int) -> None:
-        for index in indices:
-            writes[moment, by_name[name].number, index] += 1
+    def add(moment: int, name: str, *shape: int) -> None:
+        for index in product(*map(range, shape)) if shape else [(0,)]:
+            packed = index[0] << 16 | index[1] if len(index) == 2 else index[0]
+            writes[moment, made.variables[name].number, packed] += 1
 
-    source = made.sources[0]
-    q: Any = made.plastic[0]
-    rows, columns = range(q.pre.size), range(q.post.size)
-    for trial, sample in enumerate(SAMPLES):
-        base = trial * made.digests
-        for step, t in product(range(made.passes), range(made.ticks)):
-            moment = base + step * made.ticks + t
-            for p in made.neurons:
-                for field in p.state:
-                    add(moment, f"{p.name}.{field}", *range(p.size))
+    def judge(moment: int, sample: int, bin_: int) -> None:
+        add(moment, "reward.reward")
+        place = stimulus.condition(sample) * reward.bins + bin_
+        for field in reward.baseline_state:
+            writes[moment, made.variables[f"reward.{field}"].number, place] += 1
+        for q in made.plastic:
+            add(moment, f"{q.name}.factor")
+
+    def learn(moment: int, q: Any) -> None:
+        add(moment, f"{q.name}.w", q.pre.size, q.post.size)
+        if q.rule.accumulate is not None:
+            add(moment, f"{q.name}.sum", q.pre.size, q.post.size)
+
+    def trace(moment: int, q: Any, t: int, sample: int) -> None:
+        if q.rule.kind == "tick":
+            for field in q.rule.state:
+                add(moment, f"{q.name}.{field}", q.pre.size, q.post.size)
+        elif q.rule.kind == "delivery":
+            number = made.variables[f"{q.name}.e"].number
+            for j in np.flatnonzero(stimulus.inputs[q.pre.name][sample, t - q.delay]):
+                writes.update((moment, number, int(j) << 16 | i) for i in range(q.post.size))
+
+    for (trial, sample), step in product(enumerate(SAMPLES), range(made.passes)):
+        for t in range(made.ticks):
+            moment = trial * made.digests + step * made.ticks + t
             perturbed = step == made.passes - 1
-            for j in rows if perturbed and q.rule.step is not None else ():
-                if stimulus.inputs[source.name][sample, t, j] != 0:
-                    add(moment, f"{q.name}.e", *(j << 16 | i for i in columns))
-            for field in made.reward.counts if made.reward else ():
-                add(moment, f"reward.{field}", *columns)
-            add(moment, "reward.error", 0)
-        moment = base + made.passes * made.ticks
-        add(moment, "reward.reward", 0)
-        for field in made.reward.baseline_state if made.reward else ():
-            add(moment, f"reward.{field}", 0)
-        add(moment, f"{q.name}.factor", 0)
-        add(moment, f"{q.name}.w", *(j << 16 | i for j in rows for i in columns))
-    assert len(outcome.trace) < ROWS
+            for p in made.neurons:
+                fields = list(p.state)
+                if perturbed and p.perturbation is not None and p.perturbation.noise is not None:
+                    fields += [f"noise_{field}" for field in p.perturbation.noise.state]
+                for field in fields:
+                    add(moment, f"{p.name}.{field}", p.size)
+            arriving = [q for q in made.projections if t >= q.delay]
+            for q in arriving:
+                for field in q.filter_state:
+                    add(moment, f"{q.name}.{field}", q.pre.size)
+                if perturbed and q.rule is not None:
+                    trace(moment, q, t, sample)
+            for field in reward.counts:
+                add(moment, f"reward.{field}", reward.readout.size)
+            add(moment, "reward.error")
+            if made.online and t % reward.period == reward.period - 1:
+                judge(moment, sample, t // reward.period)
+                for q in arriving:
+                    if q.rule is not None:
+                        learn(moment, q)
+        if not made.online and step == made.passes - 1:
+            moment = (trial + 1) * made.digests - 1
+            judge(moment, sample, 0)
+            for q in made.plastic:
+                learn(moment, q)
     return writes
 
 
-@pytest.mark.parametrize("name", ["spiking", "graded"])
+@pytest.mark.parametrize("name", ["spiking", "graded", "coded", "twosided", "online", "delayed"])
 def test_a_trace_has_every_write_exactly_once(
     name: str, networks: dict[str, Network], stimulate: Stimulate
 ) -> None:
@@ -211,8 +243,9 @@ def test_a_trace_has_every_write_exactly_once(
     stimulus = stimulate(made, 3)
     session = Session(made, 9, "python")
     outcome = learned(session, stimulus)
+    assert len(outcome.trace) < ROWS
     found = Counter((int(m), int(v), int(i)) for m, v, i, _ in outcome.trace)
-    assert found == expected_writes(made, stimulus, outcome)
+    assert found == expected_writes(made, stimulus)
     assert set(found.values()) == {1}
     assert (np.diff(outcome.trace[:, 0]) >= 0).all()
 
@@ -239,7 +272,7 @@ def test_the_last_writes_are_what_the_arrays_hold(
     outcome = learned(session, stimulate(made, 4))
     last = {(v, i): x for _, v, i, x in outcome.trace.tolist()}
     for variable in made.variables.values():
-        if variable.name.endswith((".factor", ".e", ".reward", ".error")):
+        if variable.name.endswith((".factor", ".e", ".active", ".reward", ".error")):
             continue  # not kept, or cleared when it has been used
         array = session.arrays[variable.name]
         if not any(v == variable.number for v, _ in last):
@@ -248,11 +281,12 @@ def test_the_last_writes_are_what_the_arrays_hold(
         for index in np.ndindex(*variable.shape):
             packed = index[0] << 16 | index[1] if len(index) == 2 else sum(index)
             value = array[index] if variable.shape else array[0]
-            assert last[variable.number, packed] == value
+            unseen = 0 if variable.name.startswith("reward.") else None  # of other conditions
+            assert last.get((variable.number, packed), unseen) == value
     for name_, array in session.arrays.items():
         fmt = made.variables[name_].format
         assert all(fmt.low <= x <= fmt.high for x in array.reshape(-1))
-        if name_.endswith(".e"):
+        if name_.endswith((".e", ".active")) and not made.online:
             assert not array.any()
 
 
@@ -272,7 +306,7 @@ def test_networks_of_one_structure_share_a_program(networks: dict[str, Network])
         projections=(replace(network.projections[0], weight=Format(True, 9, 4)),),
     )
     assert program_of(changed) == program_of(network)
-    assert len({program_of(n, t) for n in networks.values() for t in (False, True)}) == 12
+    assert len({program_of(n, t) for n in networks.values() for t in (False, True)}) == 26
 
 
 def test_an_untraced_program_computes_no_digest(networks: dict[str, Network]) -> None:

@@ -27,8 +27,9 @@ def test_shipped_experiments_learn(name):
     job = prepare(name)
     session = Session(job.plan, job.experiment.seed)
     before = {q.name: session.weights(q.name) for q in job.plan.plastic}
-    session.learn(*job.task.trials(0, 3))
-    assert session.trial == 3
+    trials = max(3, *(q.rule.params.interval for q in job.plan.plastic))
+    session.learn(*job.task.trials(0, trials))
+    assert session.trial == trials
     assert all((session.weights(name) != weights).any() for name, weights in before.items())
 
 

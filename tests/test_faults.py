@@ -17,7 +17,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHECKER = Path(__file__).with_name("check_copy.py")
-KINDS = ("paired", "running")
+KINDS = ("paired", "running", "weights", "online", "resting")
 LEARN = (
     *("spikes_to_hidden: rules.three_factor.update", "hidden_to_hidden: rules.three_factor.update"),
     *("hidden_to_out: rules.three_factor.update", "levels_to_out: rules.three_factor.update"),
@@ -96,14 +96,14 @@ FAULTS = {
     ),
     "one weight is not written": Fault(
         "units/synapses.py",
-        "visit.learned.eq(writing & wrote_learned & inside)",
-        "visit.learned.eq(writing & wrote_learned & inside & (index != 0x00010002))",
+        "visit.learned.eq(learned & inside)",
+        "visit.learned.eq(learned & inside & (visit.index != 0x00010002))",
         "trial 7, update: spikes_to_hidden.w[1, 2]",
     ),
     "one weight is shown but not kept": Fault(
         "units/synapses.py",
-        "write.en.eq(self.learned)]",
-        "write.en.eq(self.learned & (self.index != 0x00020001))]",
+        "write.en.eq(visit.learned | (",
+        "write.en.eq(visit.learned & (visit.index != 0x00020001) | (",
         "trial 8, pass 0, tick 1: hidden.v[1]",
     ),
     "a bit of the digest": Fault(
@@ -128,9 +128,9 @@ FAULTS = {
         "trial 7, update: spikes_to_hidden.w[32, 0]",
     ),
     "eligibility is not cleared": Fault(
-        "units/synapses.py",
-        "Mux(learns, 0, trace.e_next)",
-        'Mux(learns, read.data["e"], trace.e_next)',
+        "units/visit.py",
+        "Mux(stage.learns, 0, after)",
+        "Mux(stage.learns, before[field], after)",
         "trial 8, pass 1, tick 0: spikes_to_hidden.e[3, 0]",
     ),
     "state is not reset": Fault(
@@ -141,8 +141,8 @@ FAULTS = {
     ),
     "accumulator is one bit too narrow": Fault(
         "units/population.py",
-        'f"current_{lane}", shape(self.population.current)',
-        'f"current_{lane}", shape(self.population.current).width - 1',
+        "_Bank(self, receptor, shape(fmt),",
+        "_Bank(self, receptor, signed(shape(fmt).width - 1),",
         "trial 7, pass 0, tick 0: hidden.v[0]",
     ),
     "accumulator forgets what is written in the same cycle": Fault(
@@ -165,9 +165,81 @@ FAULTS = {
     ),
     "passes change places": Fault(
         "units/sequencer.py",
-        "with m.If(perturbing):",
-        "with m.If(~perturbing):",
+        "with m.If(tracing):",
+        "with m.If(~tracing):",
         "trial 7, update: reward.reward",
+    ),
+}
+FAULTS |= {
+    "filter is not reset": Fault(
+        "units/filters.py",
+        "Mux(self.fresh, 0, read.data[field])",
+        "read.data[field]",
+        "trial 8, pass 0, tick 0: spikes_to_hidden.s[1]",
+        "weights",
+    ),
+    "delayed signal is of the tick before": Fault(
+        "units/population.py",
+        "slot = (self.tick - self.read_delay)",
+        "slot = (self.tick - Mux(self.read_delay == 0, 0, self.read_delay + 1))",
+        "trial 7, pass 0, tick 2: hidden.v[0]",
+        "weights",
+    ),
+    "mark of an active input is not cleared": Fault(
+        "units/synapses.py",
+        "write.en.eq(self.marking | done)",
+        "write.en.eq(self.marking)",
+        "trial 8, update: spikes_to_hidden.w[0, 0]",
+        "weights",
+    ),
+    "scores of lanes are swapped": Fault(
+        "units/population.py",
+        "mine = index[:lane_bits] == lane if",
+        "mine = index[:lane_bits] == (lane ^ 1) if",
+        "trial 7, pass 0, tick 0: hidden_to_out.e[1, 0]",
+        "weights",
+    ),
+    "code is that of the next synapse": Fault(
+        "units/visit.py",
+        "code.index.eq(stage.index + lane)",
+        "code.index.eq(stage.index + lane + 1)",
+        "trial 7, pass 0, tick 2: hidden.v[0]",
+        "weights",
+    ),
+    "sum is not cleared when it is learned": Fault(
+        "rules/three_factor.py",
+        "self.sum_next.eq(Mux(self.due, 0, grown))",
+        "self.sum_next.eq(grown)",
+        ("hidden_to_hidden: rules.three_factor.accumulate",),
+        "weights",
+    ),
+    "reward of 0 has a sign": Fault(
+        "modulators/sign.py",
+        "Mux(self.reward > 0, one, Mux(self.reward < 0, -one, 0))",
+        "Mux(self.reward >= 0, one, -one)",
+        ("reward: modulators.sign.step",),
+        "weights",
+    ),
+    "mean is that of the next condition": Fault(
+        "units/sequencer.py",
+        "place.eq(times(self.condition, reward.bins))",
+        "place.eq(times(self.condition, reward.bins) + 1)",
+        "trial 7, update: reward.mean[0]",
+        "weights",
+    ),
+    "eligibility of the trial before fades on": Fault(
+        "units/visit.py",
+        "Mux(unit.fresh, 0, before[field]) if online",
+        "before[field] if online",
+        "trial 8, pass 0, tick 0: spikes_to_out.e[0, 0]",
+        "online",
+    ),
+    "empiric synapse does not rest at its mean": Fault(
+        "units/population.py",
+        "rest = perturbation.noise.rest",
+        "rest = 0",
+        "trial 7, pass 0, tick 0: out.v[0]",
+        "resting",
     ),
 }
 MORE = {
@@ -185,14 +257,14 @@ MORE = {
     ),
     "input is late by no tick": Fault(
         "core.py",
-        "(rows.words if q.delay else 0)",
-        "0",
+        "self.sequencer.bases[q.pre.name] - words * q.delay",
+        "self.sequencer.bases[q.pre.name]",
         "trial 7, pass 0, tick 1: out.v[0]",
     ),
     "variates of lanes are swapped": Fault(
-        "units/synapses.py",
-        "word.eq(source.fields.word_select(lane, source.bits))",
-        "word.eq(source.fields.word_select(lane ^ 1, source.bits))",
+        "units/visit.py",
+        "word = source.fields.word_select(lane, source.bits)",
+        "word = source.fields.word_select(lane ^ 1, source.bits)",
         "trial 7, pass 1, tick 1: out.v[0]",
     ),
     "perturbation is that of the next neurons": Fault(
@@ -209,8 +281,8 @@ MORE = {
     ),
     "unperturbed pass is perturbed": Fault(
         "units/population.py",
-        "perturb.variate.eq(Mux(self.perturbing, variate, 0))",
-        "perturb.variate.eq(variate)",
+        "return Mux(self.perturbing, signed_one, rest), drawing",
+        "return signed_one, drawing",
         "trial 8, pass 0, tick 0: hidden.v[1]",
     ),
     "words of a block change places": Fault(
@@ -226,7 +298,7 @@ MORE = {
         "trial 7, pass 0, tick 1: hidden.v[1]",
     ),
     "currents lose their sign": Fault(
-        "units/synapses.py",
+        "units/visit.py",
         "align(addend, q.shift)",
         "align(addend.as_unsigned(), q.shift)",
         "trial 7, pass 0, tick 0: hidden.v[0]",
@@ -245,9 +317,9 @@ MORE = {
         "running",
     ),
     "mean is not kept": Fault(
-        "units/sequencer.py",
-        'signal.eq(getattr(baseline, f"{field}_next"))',
-        "signal.eq(signal)",
+        "units/judge.py",
+        'value.eq(getattr(baseline, f"{field}_next"))',
+        "value.eq(value)",
         "trial 7, update: reward.mean",
         "running",
     ),

@@ -24,7 +24,7 @@ from goldenspike.sim.lockstep import lockstep
 from goldenspike.tools import job
 
 F = Format.parse
-VERILATOR = (212, 412)
+VERILATOR = (13, 75)
 """Random cases that Verilator runs too."""
 TRIALS = 500
 FALL = {"werfel_node": 500, "werfel_weight": 4}
@@ -35,12 +35,17 @@ def wide(kind: str) -> Network:
     """Return a projection to 18 neurons, which no number of lanes above 2 divides."""
     factor = F("fxp-s14/10")
     if kind == "node":
-        rule: Any = node_perturbation.Params(0.25, 0.25, factor)
+        rule: Any = node_perturbation.Params(eta=0.25, sigma=0.25, factor=factor)
         source, model = Source(), lif.Params(F("fxp-s12/6"), 0.9, 1.0)
         reward = Reward("b", "count_error", paired.Params(), F("fxp-s14/4"), F("fxp-u4/2"))
     else:
-        distribution, rounding = Distribution.GAUSSIAN, Rounding.STOCHASTIC
-        rule = weight_perturbation.Params(0.25, 0.25 * 8**0.5, factor, distribution, rounding)
+        rule = weight_perturbation.Params(
+            eta=0.25,
+            sigma=0.25 * 8**0.5,
+            factor=factor,
+            distribution=Distribution.GAUSSIAN,
+            rounding=Rounding.STOCHASTIC,
+        )
         source, model = Source(F("fxp-s6/3")), leaky_readout.Params(F("fxp-s12/4"), 0.5)
         mean = running_mean.Params(0.25)
         reward = Reward("b", "squared_error", mean, F("fxp-s20/4"), F("fxp-s8/2"))

@@ -30,7 +30,7 @@ Tamper = Callable[[Change], None]
 @pytest.fixture(scope="module")
 def planned() -> Plan:
     """Return a network of two spiking inputs and two neurons, whose sums are known by heart."""
-    rule = node_perturbation.Params(0.25, 1.0, F("fxp-s12/8"))
+    rule = node_perturbation.Params(eta=0.25, sigma=1.0, factor=F("fxp-s12/8"))
     neurons = lif.Params(F("fxp-s10/4"), 1.0, 4.0)
     return plan(
         Network(
@@ -174,7 +174,7 @@ def test_the_seed_shows_in_the_perturbation(run: Run, tamper: Tamper) -> None:
     assert (mismatch.trial, mismatch.step[:6], mismatch.variable) == (5, "pass 1", "a_to_b.e")
 
 
-def test_an_error_from_outside_shows_in_the_reward(
+def test_an_error_from_outside_shows_in_its_mean(
     judged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, stimulus = judged
@@ -190,9 +190,10 @@ def test_an_error_from_outside_shows_in_the_reward(
         session, stimulus, [0, 1, 2], lanes=1, simulator="icarus", external=known
     ).mismatch
     assert mismatch is not None
-    assert (mismatch.trial, mismatch.step, mismatch.variable) == (1, "update", "reward.reward")
+    assert (mismatch.trial, mismatch.step, mismatch.variable) == (1, "update", "reward.mean")
     assert mismatch.golden is not None
-    assert mismatch.hardware == mismatch.golden - (16 << 2)  # errors have 4 fraction bits, not 6
+    # The mean has 4 fraction bits more, and goes a quarter of the way.
+    assert mismatch.hardware == mismatch.golden + (16 << 4) // 4
 
 
 def test_a_digest_that_differs_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from goldenspike.golden import catalog
 from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding
-from goldenspike.golden.modulators import paired, running_mean
+from goldenspike.golden.modulators import paired, running_mean, two_sided
 from goldenspike.golden.network import (
     Network,
     Population,
@@ -24,10 +24,22 @@ from goldenspike.golden.network import (
     read_network,
     write_network,
 )
-from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif, rate
+from goldenspike.golden.noise import empiric, filtered, sparse
 from goldenspike.golden.plan import plan
 from goldenspike.golden.randomness import Distribution
-from goldenspike.golden.rules import node_perturbation, weight_perturbation
+from goldenspike.golden.rules import (
+    conductance_perturbation,
+    delayed_conductance_perturbation,
+    finite_difference,
+    hybrid_perturbation,
+    multiplexed_perturbation,
+    node_perturbation,
+    online_conductance_perturbation,
+    weight_perturbation,
+    weight_perturbation_0,
+)
+from goldenspike.golden.synapses import dynamic, exponential
 
 F = Format.parse
 FORMATS = st.builds(Format, st.booleans(), st.integers(1, 62), st.integers(-8, 60))
@@ -59,22 +71,96 @@ NEURONS = st.one_of(
         rounding=ROUNDINGS,
         overflow=st.sampled_from(Overflow),
     ),
+    st.builds(
+        conductance_lif.Params,
+        membrane=MEMBRANE.map(lambda fmt: fmt._replace(signed=True)),
+        leak=SIXTEENTHS.filter(lambda x: x < 1),
+        rest=SIXTEENTHS,
+        excitatory_reversal=st.just(1.0),
+        inhibitory_reversal=SIXTEENTHS,
+        threshold=st.just(0.5),
+        reset=st.sampled_from([0.0, 0.25]),
+        conductance=st.just(F("fxp-u4/9")) | st.just(F("fxp-u3/10")),
+        rounding=ROUNDINGS,
+        overflow=st.sampled_from(Overflow),
+    ),
+    st.builds(
+        rate.Params,
+        output=st.builds(Format, st.booleans(), st.integers(4, 12), st.integers(2, 8)),
+        function=st.sampled_from(["tanh", "sigmoid"]),
+        tau=st.integers(1, 9).map(float),
+        rounding=ROUNDINGS,
+        overflow=st.sampled_from(Overflow),
+    ),
 )
-RULE: dict[str, Any] = {
+SYNAPSES = st.one_of(
+    st.builds(exponential.Params, decay=SIXTEENTHS, trace=FORMATS),
+    st.builds(
+        dynamic.Params,
+        utilization=st.integers(1, 16).map(lambda k: k / 16),
+        facilitation_decay=SIXTEENTHS,
+        depression_decay=SIXTEENTHS,
+        trace=st.integers(4, 16).map(lambda k: Format(False, k, k)),
+    ),
+)
+TRACES = st.builds(Format, st.just(value=False), st.integers(12, 30), st.integers(6, 8))
+BELOW_ONE = st.sampled_from([0.0, 0.5, 0.75, 0.875])  # Means are then representable.
+CHANCES = st.integers(1, 15).map(lambda k: k / 16)
+NOISES = st.one_of(
+    st.builds(sparse.Params, CHANCES),
+    st.builds(filtered.Params, BELOW_ONE, FORMATS.map(lambda fmt: fmt._replace(signed=True))),
+    st.builds(empiric.Params, CHANCES, BELOW_ONE, TRACES),
+)
+SHARED: dict[str, Any] = {
     "eta": ABOVE_ZERO,
-    "sigma": ABOVE_ZERO,
     "factor": FORMATS,
-    "distribution": st.sampled_from(Distribution),
     "rounding": st.sampled_from(Rounding),
     "overflow": st.sampled_from(Overflow),
 }
+SUMS = st.just({}) | st.fixed_dictionaries(
+    {"interval": st.sampled_from([2, 64, 65536]), "accumulator": FORMATS}
+)
+RULE: dict[str, Any] = {
+    **SHARED,
+    "sigma": ABOVE_ZERO,
+    "distribution": st.sampled_from(Distribution),
+}
+CODED = RULE | {"distribution": st.just(Distribution.RADEMACHER)}
+OPTIONAL = {"eligibility": st.none() | FORMATS}
+EMPIRIC = {**SHARED, "weight": ABOVE_ZERO, "probability": CHANCES, "decay": BELOW_ONE}
+EMPIRIC |= {"trace": TRACES}
+FADING = EMPIRIC | {"eligibility": FORMATS, "eligibility_decay": BELOW_ONE}
+LEARNING: list[tuple[Any, dict[str, Any]]] = [
+    (weight_perturbation, RULE),
+    (weight_perturbation_0, RULE),
+    (finite_difference, CODED),
+    (multiplexed_perturbation, RULE | {"codes": st.just("random")}),
+    (multiplexed_perturbation, CODED | {"codes": st.sampled_from(["walsh", "one_hot"])}),
+    (node_perturbation, RULE | OPTIONAL | {"noise": st.none() | NOISES}),
+    (hybrid_perturbation, RULE | OPTIONAL),
+    (conductance_perturbation, EMPIRIC | OPTIONAL),
+    (online_conductance_perturbation, FADING),
+    (delayed_conductance_perturbation, FADING),
+]
 RULES = st.one_of(
-    st.builds(weight_perturbation.Params, **RULE),
-    st.builds(node_perturbation.Params, **RULE, eligibility=st.none() | FORMATS),
+    st.builds(
+        lambda given, more, kind=module.Params: kind(**given, **more),
+        st.fixed_dictionaries(fields),
+        SUMS,
+    )
+    for module, fields in LEARNING
 )
 BASELINES = st.one_of(
     st.builds(paired.Params),
-    st.builds(running_mean.Params, rate=st.integers(1, 256).map(lambda k: k / 256)),
+    st.builds(two_sided.Params),
+    st.builds(
+        running_mean.Params,
+        rate=st.integers(1, 256).map(lambda k: k / 256),
+        conditions=st.integers(1, 65535),
+    ),
+)
+PERIODS = st.just({}) | st.fixed_dictionaries(
+    {"period": st.integers(1, 65535), "delay": st.integers(0, 255)}
 )
 
 
@@ -90,15 +176,22 @@ def described(draw: Any) -> Network:
         Projection(
             *pair,
             weight=draw(FORMATS),
-            delay=draw(st.integers(0, 1)),
+            delay=draw(st.integers(0, 255)),
             initial=draw(st.floats(0, 1e6)),
+            mean=draw(st.floats(-1e6, 1e6)),
+            pattern=draw(st.sampled_from(["full", "blocks"])),
+            receptor=draw(st.none() | NAMES),
+            synapse=draw(st.none() | SYNAPSES),
             rule=draw(st.none() | RULES),
         )
         for pair in draw(st.lists(pairs, max_size=6, unique=True))
     )
     objectives = st.sampled_from([*catalog.OBJECTIVES, "external"])
     rewards = st.builds(
-        Reward, st.sampled_from(names), objectives, BASELINES, FORMATS, FORMATS, ABOVE_ZERO
+        lambda *given, more: Reward(*given, **more),
+        *(st.sampled_from(names), objectives, BASELINES, FORMATS, FORMATS, ABOVE_ZERO),
+        st.booleans(),
+        more=PERIODS,
     )
     ticks = draw(st.integers(1, 65535))
     return Network(ticks, populations, projections, draw(st.none() | rewards))
@@ -154,14 +247,14 @@ target = "fxp-u8/3"
 
 
 def test_what_a_file_says_is_what_is_read() -> None:
-    rule = node_perturbation.Params(0.05, 0.1, F("fxp-s18/22"))
+    rule = node_perturbation.Params(eta=0.05, sigma=0.1, factor=F("fxp-s18/22"))
     assert read_network(tomllib.loads(EXAMPLE)) == Network(
         16,
         (
             Population("pixels", 64, Source()),
             Population("classes", 10, lif.Params(F("fxp-s16/10"), 0.9, 1.0)),
         ),
-        (Projection("pixels", "classes", F("fxp-s16/14"), 0, 0.05, rule),),
+        (Projection("pixels", "classes", F("fxp-s16/14"), 0, 0.05, rule=rule),),
         Reward("classes", "count_error", paired.Params(), F("fxp-s20/6"), F("fxp-u8/3")),
     )
 
@@ -198,13 +291,24 @@ def drop(*path: Any) -> Edit:
 
 POPULATION, LIF, SOURCE = ("population", 1), ("population", 1), ("population", 0)
 PROJECTION, RULE_AT = ("projection", 0), ("projection", 0, "rule")
-MODELS = "Model must be one of 'source', 'lif', 'leaky_readout', not "
+MODELS = "Model must be one of 'source', 'lif', 'leaky_readout', 'conductance_lif', 'rate', not "
 NEURON_KEYS = (
     "Key of population 'classes' must be one of membrane, decay, threshold, drive, reset, "
     "reset_value, compare, factor, rounding, overflow, not "
 )
-PROJECTION_KEYS = "Key of projection must be one of pre, post, weight, delay, initial, rule, not "
-REWARD_KEYS = "Key of reward must be one of readout, objective, baseline, reward, target, scale, "
+PROJECTION_KEYS = (
+    "Key of projection must be one of pre, post, weight, delay, initial, mean, pattern, receptor, "
+    "synapse, rule, not "
+)
+REWARD_KEYS = (
+    "Key of reward must be one of readout, objective, baseline, reward, target, scale, sign, "
+    "period, delay, "
+)
+RULES_LISTED = (
+    "'weight_perturbation', 'weight_perturbation_0', 'node_perturbation', 'hybrid_perturbation', "
+    "'finite_difference', 'multiplexed_perturbation', 'conductance_perturbation', "
+    "'online_conductance_perturbation', 'delayed_conductance_perturbation'"
+)
 RULE_WHERE = "rule of projection pixels_to_classes"
 BAD = [
     (
@@ -259,8 +363,26 @@ BAD = [
     ),
     (drop(*PROJECTION, "weight"), "projection must have the key 'weight', which is missing"),
     (
-        put(*PROJECTION, "delay", value=2),
-        "projection pixels_to_classes: Delay of pixels_to_classes must be one of 0, 1, not 2",
+        put(*PROJECTION, "delay", value=256),
+        "projection pixels_to_classes: Delay of pixels_to_classes must be 0 to 255, not 256",
+    ),
+    (
+        put(*PROJECTION, "pattern", value="block"),
+        (
+            "projection pixels_to_classes: Pattern of pixels_to_classes must be one of 'full', "
+            "'blocks', not 'block' (did you mean 'blocks'?)"
+        ),
+    ),
+    (
+        put(*PROJECTION, "synapse", value={"model": "exponential", "decay": 0.5}),
+        ("synapse of projection pixels_to_classes must have the key 'trace', which is missing"),
+    ),
+    (
+        put(*PROJECTION, "synapse", value={"model": "alpha"}),
+        (
+            "synapse of projection pixels_to_classes: Synapse must be one of 'exponential', "
+            "'dynamic', not 'alpha'"
+        ),
     ),
     (
         put(*PROJECTION, "initial", value=-1.0),
@@ -268,9 +390,25 @@ BAD = [
     ),
     (
         put(*RULE_AT, "model", value="node_perturbtion"),
-        RULE_WHERE + ": Rule must be one of "
-        "'weight_perturbation', 'node_perturbation', not 'node_perturbtion' (did you mean "
-        "'node_perturbation'?)",
+        RULE_WHERE + f": Rule must be one of {RULES_LISTED}, "
+        "not 'node_perturbtion' (did you mean 'node_perturbation'?)",
+    ),
+    (
+        put(*RULE_AT, "noise", value={"model": "spares"}),
+        "noise of " + RULE_WHERE + ": Noise must be one of 'sparse', 'filtered', 'empiric', not "
+        "'spares' (did you mean 'sparse'?)",
+    ),
+    (
+        put(*RULE_AT, "interval", value=3),
+        RULE_WHERE + ": Interval must be a power of two to 65536, not 3",
+    ),
+    (
+        put(*RULE_AT, "interval", value=4),
+        RULE_WHERE + ": Accumulator must be given for an interval of 4",
+    ),
+    (
+        put(*RULE_AT, "accumulator", value="fxp-s18/22"),
+        RULE_WHERE + ": Accumulator must be left out for an interval of 1",
     ),
     (drop(*RULE_AT, "model"), RULE_WHERE + " must have the key 'model', which is missing"),
     (put(*RULE_AT, "eta", value=0), RULE_WHERE + ": Eta must be above 0, not 0.0"),
@@ -293,6 +431,16 @@ BAD = [
         ),
     ),
     (put("reward", "scale", value=0.0), "reward: Scale must be above 0, not 0.0"),
+    (put("reward", "sign", value=1), "reward: Sign must be true or false, not 1"),
+    (put("reward", "period", value=-1), "reward: Period must be 0 to 65535, not -1"),
+    (
+        put("reward", "delay", value=1),
+        "reward: Delay of the reward must be 0 without a period, not 1",
+    ),
+    (
+        put("reward", "baseline", value={"model": "running_mean", "conditions": 0}),
+        "baseline of reward: Conditions must be 1 to 65535, not 0",
+    ),
 ]
 
 
@@ -374,7 +522,7 @@ def test_an_initial_spread_must_be_finite(initial: float) -> None:
 
 
 def test_every_model_of_the_catalog_is_found_and_summed_up() -> None:
-    for kind in ("NEURONS", "RULES", "OBJECTIVES", "BASELINES"):
+    for kind in ("NEURONS", "SYNAPSES", "RULES", "NOISES", "OBJECTIVES", "BASELINES"):
         registry = getattr(catalog, kind)
         for name, module in registry.items():
             assert catalog.find(kind, registry, name) is module

@@ -15,17 +15,28 @@ from hypothesis import strategies as st
 
 from goldenspike.golden import ranges
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.golden.modulators import paired, running_mean
+from goldenspike.golden.modulators import paired, running_mean, two_sided
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
-from goldenspike.golden.neurons import leaky_readout, lif
-from goldenspike.golden.plan import plan
+from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif
+from goldenspike.golden.noise import filtered, sparse
+from goldenspike.golden.plan import UNUSED, plan
 from goldenspike.golden.randomness import Distribution, Stream
-from goldenspike.golden.rules import node_perturbation, weight_perturbation
+from goldenspike.golden.rules import (
+    conductance_perturbation,
+    finite_difference,
+    hybrid_perturbation,
+    multiplexed_perturbation,
+    node_perturbation,
+    online_conductance_perturbation,
+    weight_perturbation,
+)
+from goldenspike.golden.synapses import dynamic, exponential
 
 F = Format.parse
 LIF = lif.Params(F("fxp-s16/10"), 0.9, 1.0)
-NP = node_perturbation.Params(0.1, 0.125, F("fxp-s18/20"))
-WP = weight_perturbation.Params(0.1, 0.125, F("fxp-s18/20"))
+NP = node_perturbation.Params(eta=0.1, sigma=0.125, factor=F("fxp-s18/20"))
+WP = weight_perturbation.Params(eta=0.1, sigma=0.125, factor=F("fxp-s18/20"))
+HP = hybrid_perturbation.Params(eta=0.1, sigma=0.125, factor=F("fxp-s18/20"))
 W = F("fxp-s16/12")
 REWARD = Reward("b", "count_error", paired.Params(), F("fxp-s20/8"), F("fxp-u8/3"))
 
@@ -75,7 +86,8 @@ def test_projections_without_delay_go_forward(drawn: Any) -> None:
     delivered = [q for p in made.neurons for q in made.prompt(p)] + list(made.late)
     assert sorted(q.name for q in delivered) == sorted(q.name for q in projections)
     assert all(q.post is p for p in made.neurons for q in made.prompt(p))
-    assert {*made.sources, *made.neurons} == {*made.populations}
+    both = [*made.sources, *made.neurons]
+    assert sorted(p.number for p in both) == [p.number for p in made.populations]
 
 
 def test_populations_that_may_keep_their_order_do() -> None:
@@ -260,7 +272,7 @@ def test_eligibilities_are_exact_unless_given() -> None:
     asked: Any = plan(simple(replace(NP, eligibility=F("fxp-s9/3")))).plastic[0].rule
     assert asked.eligibility == F("fxp-s9/3")
     weights: Any = plan(simple(WP)).plastic[0].rule
-    assert (weights.eligibility, weights.step) == (F("fxp-s2/0"), None)
+    assert (weights.eligibility, weights.trace) == (F("fxp-s2/0"), None)
 
 
 @pytest.mark.parametrize("signal", ["fxp-u1/0", "fxp-s8/6", "fxp-u5/-2"])
@@ -299,6 +311,32 @@ def test_everything_that_computes_is_listed_with_its_headroom(
 
 
 B = Population("b", 3, LIF)
+BINS = replace(REWARD, objective="squared_error", baseline=running_mean.Params(), period=5)
+TIRING = dynamic.Params(0.5, 0.5, 0.5)
+LASTING = filtered.Params(0.5, F("fxp-s8/4"))
+EMPIRIC: dict[str, Any] = {
+    "eta": 0.1,
+    "weight": 0.125,
+    "probability": 0.25,
+    "decay": 0.5,
+    "trace": F("fxp-u8/6"),
+    "factor": F("fxp-s18/20"),
+}
+ONLINE = online_conductance_perturbation.Params(
+    eligibility=F("fxp-s12/6"), eligibility_decay=0.5, **EMPIRIC
+)
+CONDUCTANCE = conductance_lif.Params(
+    F("fxp-s12/8"), 0.125, 0.0, 4.0, -1.0, 1.0, 0.0, conductance=F("fxp-u8/10")
+)
+
+
+def conducting(*changed: Any) -> Network:
+    """Return a network of one projection to conductance neurons, and perhaps another reward."""
+    projection, *reward = changed
+    populations = (Population("a", 4, Source()), Population("b", 3, CONDUCTANCE))
+    return Network(5, populations, (projection,), reward[0] if reward else REWARD)
+
+
 WIDE = F("fxp-s40/20")
 OVERFLOWING = Network(
     5,
@@ -356,8 +394,8 @@ BAD: list[tuple[Callable[[], Network], str]] = [
             )
         ),
         (
-            "Node perturbations of b must agree in sigma and distribution, "
-            "not a_to_b: 0.125, b_to_b: 0.25"
+            "Node perturbations of b must agree in size, distribution and noise, "
+            "not those of a_to_b and b_to_b"
         ),
     ),
     (
@@ -390,6 +428,78 @@ BAD: list[tuple[Callable[[], Network], str]] = [
         lambda: simple(reward=replace(REWARD, objective="external", target=F("fxp-s57/0"))),
         "Error of external must fit 56 bits, not 57: narrow the signal of b or the target",
     ),
+    (
+        lambda: simple(
+            projections=(Projection("a", "b", W, rule=NP), Projection("b", "b", W, 1, rule=HP))
+        ),
+        (
+            "Rules of projections to b must trace either its noise or its output, not a_to_b the "
+            "one and b_to_b the other"
+        ),
+    ),
+    (
+        lambda: simple(projections=(Projection("a", "b", W, receptor="inhibitory"),), reward=None),
+        "Receptor of a_to_b must be one of None, 'current', not 'inhibitory'",
+    ),
+    (
+        lambda: conducting(Projection("a", "b", W, receptor="inhibitory", rule=NP)),
+        "Receptor excitatory of b must have a projection to perturb it",
+    ),
+    (
+        lambda: simple(
+            projections=(Projection("a", "b", W, synapse=TIRING),),
+            populations=(Population("a", 4, Source(F("fxp-u2/0"))), B),
+            reward=None,
+        ),
+        "Signal of a dynamic synapse must be fxp-u1/0, not fxp-u2/0",
+    ),
+    (
+        lambda: simple(reward=replace(BINS, period=2)),
+        "Period must divide the 5 ticks, not 2",
+    ),
+    (
+        lambda: simple(reward=replace(BINS, objective="count_error")),
+        "Objective of a reward with a period must judge every tick, not count_error",
+    ),
+    (
+        lambda: simple(reward=replace(BINS, objective="external")),
+        "Objective of a reward with a period must judge every tick, not external",
+    ),
+    (
+        lambda: simple(reward=replace(BINS, baseline=two_sided.Params())),
+        "Baseline of a reward with a period must need one run, not two_sided",
+    ),
+    (
+        lambda: simple(reward=BINS),
+        "Period of the reward must be 0 for the rule of a_to_b",
+    ),
+    (
+        lambda: conducting(Projection("a", "b", W, rule=ONLINE)),
+        "Period of the reward must be above 0 for the rule of a_to_b",
+    ),
+    (
+        lambda: conducting(
+            Projection("a", "b", W, rule=replace(ONLINE, interval=2, accumulator=W)), BINS
+        ),
+        "Interval of a_to_b must be 1 as it learns during trials",
+    ),
+    (
+        lambda: simple(
+            replace(NP, noise=LASTING), reward=replace(REWARD, baseline=two_sided.Params())
+        ),
+        "Noise of b must be white or sparse for a two-sided run",
+    ),
+    (
+        lambda: simple(reward=replace(REWARD, reward=F("fxp-s8/7"), sign=True)),
+        "Reward of 1 must be representable in fxp-s8/7, not 1.0 (nearest 0.9921875)",
+    ),
+    (
+        lambda: conducting(
+            Projection("a", "b", W, rule=ONLINE),
+            replace(BINS, period=1, baseline=running_mean.Params(0.5, 65535)),
+        ),
+        "Baselines must be at most 65536, not 327675",
+    ),
 ]
 
 
@@ -401,10 +511,19 @@ def test_networks_that_cannot_be_are_refused(make: Callable[[], Network], messag
     assert str(caught.value) == message
 
 
-def test_node_perturbations_must_agree_in_their_distribution() -> None:
-    other = replace(NP, distribution=Distribution.GAUSSIAN)
-    projections = (Projection("a", "b", W, rule=NP), Projection("b", "b", W, 1, rule=other))
-    with pytest.raises(ValueError, match="must agree in sigma and distribution, not a_to_b: "):
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        (NP, {"distribution": Distribution.GAUSSIAN}),
+        (NP, {"noise": sparse.Params(1.0)}),
+        (HP, {"distribution": Distribution.GAUSSIAN}),
+        (HP, {"sigma": 0.25}),
+    ],
+)
+def test_perturbations_of_a_population_must_agree(rule: Any, changes: dict[str, Any]) -> None:
+    other = replace(rule, **changes)
+    projections = (Projection("a", "b", W, rule=rule), Projection("b", "b", W, 1, rule=other))
+    with pytest.raises(ValueError, match="of b must agree in size, distribution and noise, not"):
         plan(simple(projections=projections))
 
 
@@ -422,3 +541,103 @@ def test_a_spike_is_one_bit(networks: dict[str, Network]) -> None:
     assert made.neurons[0].signal == BIT
     assert made.neurons[0].state == {"v": F("fxp-s14/10"), "spike": BIT}
     assert made.sources[0].state == {}
+
+
+def test_every_receptor_has_its_own_sum() -> None:
+    network = conducting(Projection("a", "b", F("fxp-u4/3")))
+    exciting = replace(
+        *network.projections, synapse=exponential.Params(0.5, F("fxp-u3/1")), receptor="excitatory"
+    )
+    post: Any = plan(replace(network, projections=(exciting,), reward=None)).neurons[0]
+    # A receptor without synapses gets nothing, and the other four products of 15/8 and 7/2.
+    assert post.currents == {"excitatory": F("fxp-u9/4"), "inhibitory": UNUSED}
+    back = Projection("b", "b", F("fxp-u4/6"), 1, receptor="inhibitory")
+    post = plan(replace(network, projections=(exciting, back), reward=None)).neurons[0]
+    assert post.currents == {"excitatory": F("fxp-u9/4"), "inhibitory": F("fxp-u6/6")}
+    assert post.current == post.currents["excitatory"]
+
+
+@pytest.mark.parametrize(("delay", "depth"), [(0, 1), (1, 2), (2, 4), (3, 4), (4, 8), (255, 256)])
+def test_signals_are_kept_for_the_longest_delay(delay: int, depth: int) -> None:
+    short = Projection("b", "c", W)
+    made = plan(silent(Projection("a", "b", W, 255), short, Projection("b", "b", W, delay or 1)))
+    assert made.neurons[0].depth == max(depth, 2)
+    chain = silent(Projection("a", "b", W), replace(short, delay=delay))
+    assert plan(chain).neurons[0].depth == depth
+
+
+def test_codes_are_numbered_through_the_network(networks: dict[str, Network]) -> None:
+    made = plan(networks["coded"])
+    found = [q.weight_perturbation.code for q in made.projections]
+    # 4 * 5, 5 * 3 and 4 * 3 weights after index 0, whose sequence is constant: 48 of 64.
+    assert [(code.first, code.constants.bits) for code in found if code] == [
+        (1, 6),
+        (21, 6),
+        (36, 6),
+    ]
+    assert [code.cell.name for code in found if code] == [
+        *("rules.codes.walsh", "rules.codes.one_hot", "rules.codes.one_hot")
+    ]
+
+
+def test_random_codes_need_no_number() -> None:
+    random = multiplexed_perturbation.Params(
+        eta=0.1, sigma=0.125, factor=F("fxp-s18/20"), codes="random"
+    )
+    made: Any = plan(simple(random)).plastic[0]
+    assert made.weight_perturbation.code is None
+    assert made.weight_perturbation.stream == Stream.WEIGHT_PERTURBATION
+    single = finite_difference.Params(eta=0.1, sigma=0.125, factor=F("fxp-s18/20"))
+    coded: Any = plan(simple(single)).plastic[0]
+    assert (coded.weight_perturbation.code.first, coded.rule.trace) == (1, None)
+
+
+def test_the_variables_of_filters_noises_and_sums(networks: dict[str, Network]) -> None:
+    noisy, coded, online = (plan(networks[name]).variables for name in ("noisy", "coded", "online"))
+    for name, text, shape in (
+        ("a_to_h.u", "fxp-u10/10", (4,)),
+        ("a_to_h.d", "fxp-u10/10", (4,)),
+        ("h_to_b.s", "fxp-u8/5", (5,)),
+        ("b.noise_n", "fxp-s14/8", (3,)),
+        ("a_to_b.active", "fxp-u1/0", (4,)),
+        ("h_to_b.e", "fxp-s16/6", (5, 3)),
+    ):
+        assert (str(noisy[name].format), noisy[name].shape) == (text, shape)
+    assert "h.noise_n" not in noisy
+    assert noisy["reward.mean"].shape == (3,)
+    assert (str(coded["h_to_b.sum"].format), coded["h_to_b.sum"].shape) == ("fxp-s20/16", (5, 3))
+    assert "a_to_b.sum" not in coded
+    assert (str(online["h.noise_x"].format), online["h.noise_x"].shape) == ("fxp-u10/7", (5,))
+    assert online["reward.primed"].shape == (8,)  # two conditions, four time bins
+    late = [name for name in plan(networks["delayed"]).variables if name.startswith("a_to_h.e")]
+    assert late == [f"a_to_h.e{k}" for k in range(1, 7)]
+
+
+def test_learning_during_trials_needs_no_update_after_them(networks: dict[str, Network]) -> None:
+    made: Any = plan(networks["online"])
+    assert (made.online, made.passes, made.digests) == (True, 1, 8)
+    assert (made.reward.bins, made.reward.baselines) == (4, 8)
+    other: Any = plan(networks["conductances"])
+    assert (other.online, other.passes, other.digests) == (False, 1, 9)
+    assert plan(networks["twosided"]).passes == 2
+
+
+def test_hybrid_scores_are_the_sums_of_what_perturbations_deliver() -> None:
+    source = Source(F("fxp-s4/2"))
+    populations = (Population("a", 4, source), Population("b", 3, LIF))
+    post, rule = plan(simple(HP, populations=populations)).neurons[0], HP
+    # Four products of a sign, whose format is -2 to 1, and -8 to 7.
+    assert (post.output, post.score) == (Format.holding(-4 * 14, 4 * 16, 2), post.output)
+    made: Any = plan(simple(rule, populations=populations)).plastic[0].rule
+    assert made.kind == "output"
+    score: Any = post.output
+    most = 5 * max(-score.low, score.high) * 8
+    assert made.eligibility == Format.holding(-most, most, 4)
+
+
+def test_empiric_synapses_rest_at_their_mean() -> None:
+    rule = conductance_perturbation.Params(**EMPIRIC)
+    made: Any = plan(conducting(Projection("a", "b", W, rule=rule))).neurons[0].perturbation
+    assert (made.noise.rest, made.noise.variate) == (32, F("fxp-u8/6"))  # 0.25 / (1 - 0.5)
+    assert (made.noise.score.low, made.noise.score.high) == (-256, 255)
+    assert plan(conducting(Projection("a", "b", W, rule=rule))).plastic[0].rule.rate == rule.eta

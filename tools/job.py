@@ -7,6 +7,7 @@ from typing import Any
 
 from goldenspike.golden.fixed import Rounding
 from goldenspike.golden.plan import Plan, plan
+from goldenspike.golden.planned import PlannedProjection
 from goldenspike.tools.console import complain, input_errors
 from goldenspike.tools.experiment import Experiment, read_experiment, task_module
 
@@ -59,11 +60,32 @@ def prepare(name: str, *, seed: int | None = None, trials: int | None = None) ->
 def warnings(planned: Plan) -> list[str]:
     """Return a line for every projection whose rounding will not let it learn."""
     return [
-        f"Rule of {q.name} rounds with floor, so every update moves every weight by half an LSB "
-        f"of {q.weight} ({-q.weight.lsb / 2:.3g}) on average, which ruins learning below {ENOUGH} "
-        "fraction bits: take half_even or stochastic"
+        f"Rule of {q.name} rounds with floor, so every weight that learns drifts by up to half an "
+        f"LSB ({drift:.2g} LSB of {q.weight}, {drift * q.weight.lsb:.2g}) per update on average, "
+        f"with {often(planned, q)}, which ruins learning below {ENOUGH} fraction bits: take "
+        "half_even or stochastic"
         for q in planned.plastic
-        if q.rule is not None
-        and q.rule.params.rounding is Rounding.FLOOR
-        and q.weight.frac < ENOUGH
+        if q.weight.frac < ENOUGH and (drift := mean_drift(q)) < 0
     ]
+
+
+def mean_drift(q: PlannedProjection) -> float:
+    """Return what rounding adds to a weight in an update on average, in LSB: 0, or below for floor.
+
+    Of n bits that are dropped floor takes the mean, ``(1 - 2**-n) / 2``, away. What is dropped of
+    a sum over trials is that of the sum, which itself was rounded half to even.
+    """
+    rule = q.rule
+    if rule is None or rule.params.rounding is not Rounding.FLOOR:
+        return 0.0
+    dropped = rule.update.weight_shift if rule.accumulate is None else rule.accumulate.weight_shift
+    return (2.0**-dropped - 1) / 2
+
+
+def often(planned: Plan, q: PlannedProjection) -> str:
+    """Return how many updates a projection's weights have, in words."""
+    if planned.online and planned.reward is not None:
+        bins = planned.reward.bins
+        return f"{bins} updates a trial" if bins > 1 else "an update a trial"
+    interval = 1 if q.rule is None else q.rule.params.interval
+    return f"an update every {interval} trials" if interval > 1 else "an update a trial"

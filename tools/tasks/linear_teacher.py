@@ -18,6 +18,7 @@ import numpy as np
 from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.trial import Session, Stimulus
+from goldenspike.tools.moments import GAUSSIAN, Moments
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,22 @@ class Params(Parameters):
 class Theory:
     """The closed forms, for `outputs` M, `dimension` Neff, `ticks` T and `strength` alpha**2.
 
-    Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023).
+    Those of the source are for Gaussian perturbations. Of others only the fourth and sixth
+    moments count, since every row of inputs has the same length, ``sum_j x_j(t)**2 = N``: with
+    u = eta alpha**2, K elements that matter and C the mean of ``|xi|**6``, the excess error D is
+
+        D' = a D + u**2 (sigma_eff**2 / (8 Neff)) C           a = 1 - 2 u + u**2 (K - 1 + fourth)
+
+    for weight perturbation, with K = M Neff. Node perturbation has M T elements, and unreachable
+    error Eopt is noise for it:
+
+        D' = a D + u**2 (sigma**2 Neff / (8 T**2) C + k Eopt)         a = 1 - 2 u + u**2 (k + 2)
+        k  = M Neff (1 + (fourth - 3) / (M T))
+
+    Hybrid perturbation has the trace ``sum_kt psi_ik x_k(t) x_j(t) = T alpha**2 psi_ij``, as the
+    inputs are orthogonal, and 0 of silent ones: it is weight perturbation of active inputs only,
+    of a rate T alpha**2 as high.
+    Source: Zuge, Klos, Memmesheimer, PRX 13:021006 (2023), for Gaussian perturbations.
     """
 
     outputs: int
@@ -58,27 +74,68 @@ class Theory:
         return self.inputs / self.dimension
 
     @property
+    def weights(self) -> int:
+        """Weights that matter, M Neff."""
+        return self.outputs * self.dimension
+
+    @property
     def eta(self) -> float:
         """The learning rate of fastest convergence."""
-        return 1 / ((self.outputs * self.dimension + 2) * self.strength)
-
-    def decay(self, eta: float) -> float:
-        """Return the factor by which the excess error falls in a trial."""
-        a = eta * self.strength
-        return 1 - 2 * a + a * a * (self.outputs * self.dimension + 2)
+        return 1 / ((self.weights + 2) * self.strength)
 
     def sigma(self, rule: str, effective: float) -> float:
         """Return the perturbation whose effect on the outputs is `effective`."""
         weights = math.sqrt(self.strength * self.dimension)
         return effective / weights if rule == "weight_perturbation" else effective
 
-    def floor(self, rule: str, effective: float) -> float:
-        """Return the error that remains at the rate :attr:`eta`."""
-        m, mn, t = self.outputs, self.outputs * self.dimension, self.ticks
+    def _spread(self, rule: str, moments: Moments) -> float:
+        """Return what u**2 is multiplied by in the decay."""
         if rule == "weight_perturbation":
-            return self.unreachable + effective**2 / 8 * m * (mn + 4)
-        noise = effective**2 / 8 * mn / t * (m * t + 2) * (m * t + 4) / (mn + 2)
-        return self.unreachable * (1 + mn / (mn + 2)) + noise
+            return self.weights - 1 + moments.fourth
+        return self.weights * (1 + (moments.fourth - 3) / (self.outputs * self.ticks)) + 2
+
+    def decay(
+        self, eta: float, rule: str = "weight_perturbation", moments: Moments = GAUSSIAN
+    ) -> float:
+        """Return the factor by which the excess error falls in a trial."""
+        u = eta * self.strength
+        return 1 - 2 * u + u * u * self._spread(rule, moments)
+
+    def floor(
+        self,
+        rule: str,
+        effective: float,
+        moments: Moments = GAUSSIAN,
+        eta: float | None = None,
+    ) -> float:
+        """Return the error that remains, by default at the rate :attr:`eta`."""
+        eta = self.eta if eta is None else eta
+        u, n, t = eta * self.strength, self.dimension, self.ticks
+        if rule == "weight_perturbation":
+            noise = effective**2 / (8 * n) * moments.cube(self.weights)
+        else:
+            noise = effective**2 * n / (8 * t * t) * moments.cube(self.outputs * t)
+            noise += (self._spread(rule, moments) - 2) * self.unreachable
+        return self.unreachable + u * u * noise / (1 - self.decay(eta, rule, moments))
+
+    def floor_of_mean(self, effective: float, rate: float) -> float:
+        """Return the error that remains for weight perturbation against a running mean.
+
+        The mean holds the quadratic part of the error change, of which only the variance is left:
+        instead of ``K (K + 2) (K + 4)`` it is ``<(|psi|**2 - K)**2 |psi|**2> = 2 K (K + 4)``.
+        The mean itself is noise of ``b = rate / (2 - rate)`` of the variance of the error change,
+        ``2 alpha**2 sigma**2 (D + alpha**2 sigma**2 K / 4)``, whatever the perturbation. At
+        the fastest rate, of ``1/u = K (1 + b) + 2``:
+
+            D = sigma_eff**2 / (8 Neff) u K (2 K (1 + b) + 8)
+
+        That the mean lags behind a falling error costs nothing where the error does not fall.
+        """
+        b, k = rate / (2 - rate), self.weights
+        u = 1 / (k * (1 + b) + 2)
+        return self.unreachable + effective**2 / (8 * self.dimension) * u * k * (
+            2 * k * (1 + b) + 8
+        )
 
 
 class Task:

@@ -238,7 +238,7 @@ FAULTS |= {
         "units/population.py",
         "rest = perturbation.noise.rest",
         "rest = 0",
-        "trial 7, pass 0, tick 0: out.v[0]",
+        "trial 7, pass 0, tick 0: out.v[2]",
         "resting",
     ),
 }

@@ -422,7 +422,7 @@ def test_stochastic_rounding_is_right_on_average(name: str, stimulate: Stimulate
     assert made["half_even"].plastic[0].weight.frac >= update.frac - update.weight_shift
     stimulus = stimulate(made["floor"], 1)
     stimulus.inputs["a"][:] = 1
-    rests, ups = [], []
+    rests, ups, pairs, spread = [], [], 0.0, 0.0
     for seed in range(40):
         after = {}
         for key, one in made.items():
@@ -439,16 +439,18 @@ def test_stochastic_rounding_is_right_on_average(name: str, stimulate: Stimulate
         rests.append((after["half_even"] * 2.0**-24 - after["floor"])[moved])
         ups.append((after["stochastic"] - after["floor"])[moved])
         assert (after["stochastic"] == after["floor"])[~moved].all()
+        off, variance = ups[-1] - rests[-1], rests[-1] * (1 - rests[-1])
+        pairs += off.sum() ** 2 - (off**2).sum()
+        spread += 2 * (variance.sum() ** 2 - (variance**2).sum())
     rest, up = np.concatenate(rests), np.concatenate(ups)
     assert len(rest) >= 30
     assert ((rest >= 0) & (rest < 1)).all()
     assert ((up == 0) | (up == 1)).all()
-    # Ups are independent, of probability `rest` (its last bits are beyond the random word's) and
-    # variance rest (1 - rest): their mean is off by six standard deviations once in 10**9.
-    variance = rest * (1 - rest)
-    assert abs((up - rest).sum()) <= 6 * np.sqrt(variance.sum()) + 2.0**-16 * len(rest)
+    # Ups are of probability `rest` (its last bits are beyond the random word's), variance
+    # rest (1 - rest), and independent: sums are off by six standard deviations once in 10**9.
+    variance, ulps = rest * (1 - rest), 2.0**-16 * len(rest)
     assert variance.sum() > 2
-    weighed = (rest - 0.5) * (up - rest)
-    assert abs(weighed.sum()) <= 6 * np.sqrt((variance * (rest - 0.5) ** 2).sum()) + 2.0**-16 * len(
-        rest
-    )
+    assert abs((up - rest).sum()) <= 6 * np.sqrt(variance.sum()) + ulps
+    weight = rest - 0.5
+    assert abs((weight * (up - rest)).sum()) <= 6 * np.sqrt((variance * weight**2).sum()) + ulps
+    assert abs(pairs) <= 6 * np.sqrt(spread) + ulps

@@ -225,3 +225,16 @@ def test_sums_are_saved_in_the_middle_of_an_interval(stimulate: Stimulate) -> No
         session, stimulus = Session(made, 3, "python"), stimulate(made, 3)
         session.learn(stimulus, [0, 1, 2] * 6)
         assert session.save()["a_to_h0.sum"].any()
+
+
+@pytest.mark.parametrize("name", GROUPS["during trials"])
+def test_traces_of_earlier_trials_do_not_count(name: str, stimulate: Stimulate) -> None:
+    made = plan(joint([name]))
+    stimulus, rule = stimulate(made, 2), made.plastic[0].rule
+    session = Session(made, 2, "python")
+    session.learn(stimulus, [0])
+    other = session.copy()
+    for field, fmt in rule.state.items():
+        assert session.arrays[f"a_to_h0.{field}"].any()
+        other.arrays[f"a_to_h0.{field}"][...] = fmt.high
+    assert learned(session, stimulus, [0, 1]) == learned(other, stimulus, [0, 1])

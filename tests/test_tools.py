@@ -167,7 +167,7 @@ def test_floor_rounding_is_warned_about(tmp_path, out, capsys):
     assert warnings[0].startswith(
         "goldenspike: warning: Rule of inputs_to_outputs rounds with floor"
     )
-    assert "half an LSB (-0.5 LSB of fxp-s12/9, -0.00098) per update" in warnings[0]
+    assert "half an LSB (-0.5 LSB of fxp-s12/9, -0.000977) per update" in warnings[0]
     for harmless in (
         write_small(tmp_path, rounding="stochastic"),
         write_small(tmp_path, weight=16, rounding="floor"),

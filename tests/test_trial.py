@@ -17,7 +17,10 @@ from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.randomness import Stream
 from goldenspike.golden.trial import Outcome, Session, Stimulus, in_parallel, initial_weights
 
-NAMES = ("spiking", "graded", "deep", "counted")
+NAMES = (
+    *("spiking", "graded", "deep", "counted", "hybrid", "coded", "twosided", "noisy"),
+    *("conductances", "online", "delayed"),
+)
 SAMPLES = [0, 2, 1, 1, 0, 2, 0]
 Stimulate = Callable[..., Stimulus]
 

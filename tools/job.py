@@ -61,7 +61,7 @@ def warnings(planned: Plan) -> list[str]:
     """Return a line for every projection whose rounding will not let it learn."""
     return [
         f"Rule of {q.name} rounds with floor, so every weight that learns drifts by up to half an "
-        f"LSB ({drift:.2g} LSB of {q.weight}, {drift * q.weight.lsb:.2g}) per update on average, "
+        f"LSB ({drift:g} LSB of {q.weight}, {drift * q.weight.lsb:.3g}) per update on average, "
         f"with {often(planned, q)}, which ruins learning below {ENOUGH} fraction bits: take "
         "half_even or stochastic"
         for q in planned.plastic
@@ -70,16 +70,16 @@ def warnings(planned: Plan) -> list[str]:
 
 
 def mean_drift(q: PlannedProjection) -> float:
-    """Return what rounding adds to a weight in an update on average, in LSB: 0, or below for floor.
+    """Return what rounding adds to a weight in an update on average, in LSB: 0, or below.
 
-    Of n bits that are dropped floor takes the mean, ``(1 - 2**-n) / 2``, away. What is dropped of
-    a sum over trials is that of the sum, which itself was rounded half to even.
+    To two digits. Of n bits that are dropped floor takes the mean, ``(1 - 2**-n) / 2``, away. Of a
+    sum over trials those are dropped that the sum has more; it was rounded half to even itself.
     """
     rule = q.rule
     if rule is None or rule.params.rounding is not Rounding.FLOOR:
         return 0.0
     dropped = rule.update.weight_shift if rule.accumulate is None else rule.accumulate.weight_shift
-    return (2.0**-dropped - 1) / 2
+    return round((2.0**-dropped - 1) / 2, 2)
 
 
 def often(planned: Plan, q: PlannedProjection) -> str:

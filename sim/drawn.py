@@ -125,8 +125,13 @@ class Drawn:
 
     def _dynamic(self) -> dynamic.Params:
         width = self.between(3, 8)
-        factors = [self.one(0.25, 0.5, 1.0), self.one(0.0, 0.5, 1.0), self.one(0.0, 0.875, 1.0)]
-        return dynamic.Params(*factors, Format(False, width, width), Format(False, 9, 8))
+        return dynamic.Params(
+            self.one(0.25, 0.5, 1.0),
+            self.one(0.0, 0.5, 1.0),
+            self.one(0.0, 0.875, 1.0),
+            trace=Format(False, width, width),
+            factor=Format(False, 9, 8),
+        )
 
     def baseline(self, *, online: bool) -> Any:
         """Return a baseline's parameters."""

@@ -104,7 +104,7 @@ FAULTS = {
         "units/synapses.py",
         "write.en.eq(visit.learned | (",
         "write.en.eq(visit.learned & (visit.index != 0x00020001) | (",
-        "trial 8, pass 0, tick 1: hidden.v[1]",
+        "trial 8, pass 0, tick 0: out.v[1]",
     ),
     "a bit of the digest": Fault(
         "digest.py", "Const(CONSTANT, 32)", "Const(CONSTANT ^ 1 << 17, 32)", "tick 0: digest"
@@ -320,7 +320,7 @@ MORE = {
         "units/judge.py",
         'value.eq(getattr(baseline, f"{field}_next"))',
         "value.eq(value)",
-        "trial 7, update: reward.mean",
+        "trial 7, update: reward.mean[0]",
         "running",
     ),
 }

@@ -19,12 +19,12 @@ from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules import weight_perturbation
 from goldenspike.golden.trial import Session
-from goldenspike.hdl import yosys
+from goldenspike.hdl import core, yosys
 from goldenspike.hdl.catalog import twin
 from goldenspike.tools.figures import parity as parity_figures
 from goldenspike.tools.figures import xor as xor_figures
 from goldenspike.tools.job import prepare
-from goldenspike.tools.measuring import Run
+from goldenspike.tools.measuring import LANES, Run
 from goldenspike.tools.tasks import parity
 from goldenspike.tools.tasks.parity import Params, Task
 
@@ -170,6 +170,11 @@ def test_every_rule_solves_it_in_fixed_point_from_some_seed(name: str) -> None:
     job = prepare(name)
     assert xor_figures.share(job, range(4), 20_000) >= 0.25
     assert xor_figures.share(job, range(4), 40) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hardware_can_hold_it(name: str) -> None:
+    core.check(prepare(name).plan, LANES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,10 +17,8 @@ from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.randomness import Stream
 from goldenspike.golden.trial import Outcome, Session, Stimulus, in_parallel, initial_weights
 
-NAMES = (
-    *("spiking", "graded", "deep", "counted", "hybrid", "coded", "twosided", "noisy"),
-    *("conductances", "online", "delayed"),
-)
+COMPILED = ("spiking", "graded", "deep", "counted", "online")
+NAMES = (*COMPILED, "hybrid", "coded", "twosided", "noisy", "conductances", "delayed")
 SAMPLES = [0, 2, 1, 1, 0, 2, 0]
 Stimulate = Callable[..., Stimulus]
 
@@ -41,8 +39,10 @@ def same(one: Outcome, two: Outcome) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["python", "compiled"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, "python") for name in NAMES), *((name, "compiled") for name in COMPILED)],
+)
 def test_trials_in_chunks_equal_one_call(
     name: str, kind: str, plans: dict[str, Plan], stimulate: Stimulate
 ) -> None:

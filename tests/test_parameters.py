@@ -163,12 +163,17 @@ MODELS = [
         {"output": M, "drive": "complement", "decay": 0.5, "overflow": "wrap"},
         leaky_readout.Params(F(M), 0.5, "complement", overflow=Overflow.WRAP),
     ),
-    (weight_perturbation, RULE, weight_perturbation.Params(0.1, 0.1, F(U))),
+    (weight_perturbation, RULE, weight_perturbation.Params(eta=0.1, sigma=0.1, factor=F(U))),
     (
         node_perturbation,
         RULE | {"distribution": "gaussian", "rounding": "stochastic", "eligibility": M},
         node_perturbation.Params(
-            0.1, 0.1, F(U), Distribution.GAUSSIAN, Rounding.STOCHASTIC, eligibility=F(M)
+            eta=0.1,
+            sigma=0.1,
+            factor=F(U),
+            distribution=Distribution.GAUSSIAN,
+            rounding=Rounding.STOCHASTIC,
+            eligibility=F(M),
         ),
     ),
     (paired, {}, paired.Params()),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from randomgen import ThreeFry
 
 from goldenspike.golden.cell import Nothing
-from goldenspike.golden.engine import fill_variates, fill_words
+from goldenspike.golden.engine import fill_fields, fill_variates
 from goldenspike.golden.randomness import (
     MASK,
     Distribution,
@@ -127,7 +127,7 @@ def test_fields_are_cut_from_the_low_end(x0: int, x1: int) -> None:
 @given(offset=st.integers(0, 500), size=st.integers(1, 20))
 def test_rounding_words_are_quarters_of_blocks(offset: int, size: int) -> None:
     out = np.zeros(size, np.int64)
-    fill_words(out, 1, Stream.ROUNDING, 2, offset)
+    fill_fields(out, 1, Stream.ROUNDING, 2, 0, offset, 16)
     blocks = [block(1, Stream.ROUNDING, 2, k) for k in range((offset + size + 3) // 4)]
     stream = [q for pair in blocks for x in pair for q in bits_of(x, 16)]
     assert out.tolist() == stream[offset : offset + size]

@@ -122,6 +122,8 @@ def _noise(params: Any) -> Noise:
     constants = params.noise.constants(distribution)
     outputs: Any = module.STEP.ports(constants).outputs
     variate, score = outputs.variate, outputs.score
+    if variate.frac < 0:
+        raise ValueError(f"Noise must have 0 or more fraction bits, not {variate}")
     largest = max(-score.low, score.high)
     bits, rest = params.noise.bits(distribution), variate.nearest(params.noise.rest)
     return Noise(params.noise, module.STEP, constants, bits, variate, score, largest, rest)

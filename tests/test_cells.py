@@ -153,10 +153,11 @@ def deltas(draw: Any, store: Store) -> Case:
 def perturbations(draw: Any, store: Store) -> Case:
     """Make cases of perturbed values."""
     fmt = draw(FORMATS.filter(lambda f: f.high > 0))
-    c = three_factor.PerturbConstants(fmt, draw(VARIATES), draw(st.integers(1, fmt.high)))
+    variate = draw(VARIATES | FORMATS.filter(lambda f: f.frac >= 0))
+    c = three_factor.PerturbConstants(fmt, variate, draw(st.integers(1, fmt.high)))
 
     def equation(**x: int) -> dict[str, int]:
-        real = value(x["value"], fmt) + value(c.amplitude, fmt) * x["variate"]
+        real = value(x["value"], fmt) + value(c.amplitude, fmt) * value(x["variate"], variate)
         return {"perturbed": store(real, three_factor.perturbed_format(c))}
 
     return Case(three_factor.PERTURB, c, equation)
@@ -195,14 +196,35 @@ def updates(draw: Any, store: Store) -> Case:
 
 
 @st.composite
+def sums(draw: Any, store: Store) -> Case:
+    """Make cases of updates that sum the changes of several trials."""
+    weight, total, factor = draw(FORMATS), draw(FORMATS), draw(FORMATS)
+    eligibility = draw(VARIATES | FORMATS)
+    rounding, overflow = draw(st.sampled_from(Rounding)), draw(OVERFLOWS)
+
+    def equation(w: int, word: int, due: int, **x: int) -> dict[str, int]:
+        change = value(x["factor"], factor) * value(x["eligibility"], eligibility)
+        grown = store(value(x["sum"], total) + change, total)
+        if not due:
+            return {"w": w, "sum": grown}
+        real, mode = value(w, weight) + value(grown, total), rounding
+        if rounding is Rounding.STOCHASTIC:
+            real, mode = stochastic(real, weight, word), HALF_EVEN
+        return {"w": store(real, weight, mode, overflow), "sum": 0}
+
+    c = three_factor.accumulate_constants(weight, total, factor, eligibility, rounding, overflow)
+    return Case(three_factor.ACCUMULATE, c, equation)
+
+
+@st.composite
 def eligibilities(draw: Any, store: Store) -> Case:
     """Make cases of node perturbation's eligibility."""
     overflow = draw(st.sampled_from(Overflow))
-    formats = draw(FORMATS), draw(VARIATES), draw(FORMATS)
+    formats = draw(FORMATS), draw(VARIATES | FORMATS), draw(FORMATS)
     c = node_perturbation.Constants(*formats, int(overflow))
 
-    def equation(e: int, variate: int, signal: int) -> dict[str, int]:
-        real = value(e, c.eligibility) + variate * value(signal, c.signal)
+    def equation(e: int, score: int, signal: int) -> dict[str, int]:
+        real = value(e, c.eligibility) + value(score, c.score) * value(signal, c.signal)
         return {"e": store(real, c.eligibility, Rounding.HALF_EVEN, overflow)}
 
     return Case(node_perturbation.STEP, c, equation)
@@ -283,6 +305,7 @@ CASES: dict[str, Cases] = {
         (three_factor.PERTURB, perturbations),
         (three_factor.SCALE, factors),
         (three_factor.UPDATE, updates),
+        (three_factor.ACCUMULATE, sums),
         (node_perturbation.STEP, eligibilities),
         (squared_error.STEP, squares),
         (count_error.STEP, counts),

@@ -490,6 +490,10 @@ BAD: list[tuple[Callable[[], Network], str]] = [
         "Noise of b must be white or sparse for a two-sided run",
     ),
     (
+        lambda: simple(replace(NP, noise=replace(LASTING, noise=F("fxp-s8/-1")))),
+        "Noise must have 0 or more fraction bits, not fxp-s8/-1",
+    ),
+    (
         lambda: simple(reward=replace(REWARD, reward=F("fxp-s8/7"), sign=True)),
         "Reward of 1 must be representable in fxp-s8/7, not 1.0 (nearest 0.9921875)",
     ),

@@ -134,7 +134,7 @@ class PerturbOutputs(NamedTuple):
 
 @cell
 def perturb(c: Any, s: Any, x: Any) -> Any:
-    """Add a perturbation, exactly."""
+    """Add a perturbation, exactly: the variate has 0 or more fraction bits."""
     return s, PerturbOutputs(align(x.value, c.variate.frac) + c.amplitude * x.variate)
 
 

@@ -27,7 +27,8 @@ def test_shipped_experiments_learn(name):
     job = prepare(name)
     session = Session(job.plan, job.experiment.seed)
     before = {q.name: session.weights(q.name) for q in job.plan.plastic}
-    trials = max(3, *(q.rule.params.interval for q in job.plan.plastic))
+    kinds = job.plan.reward.baselines // job.plan.reward.bins  # Each has its mean from a trial.
+    trials = max(3, 4 * kinds, *(q.rule.params.interval for q in job.plan.plastic))
     session.learn(*job.task.trials(0, trials))
     assert session.trial == trials
     assert all((session.weights(name) != weights).any() for name, weights in before.items())

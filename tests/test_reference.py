@@ -469,7 +469,8 @@ class Reference:
     def factor(self, q: Any, gained: Fraction) -> Fraction:
         """Return the product of rate and reward."""
         rule = q.rule
-        rate = Fraction(rule.eta) * Fraction(self.network.reward.scale)  # type: ignore[union-attr]
+        reward: Any = self.network.reward
+        rate = Fraction(rule.eta) * Fraction(reward.scale)
         if not isinstance(rule, EMPIRIC):
             rate /= self.amplitude(q) * self.variance(rule)
         exponent = 0  # the rate keeps 16 significant bits

@@ -60,7 +60,7 @@ def run(*, hardware: bool = True) -> int:
     with console.waiting("every rule"):
         rows = rule_rows()
     title = "Every rule, 100 inputs x 10 neurons x 100 ticks, one core"
-    heads = ("rule", "a trial is", "time (a synapse and tick) ", "should be ")
+    heads = ("rule", "a trial is", "time (synapse and tick) ", "should be ")
     console.show(title, heads, rows)
     if not speed.equal:
         console.complain("The engine and the plain loop end with different weights")
@@ -189,7 +189,7 @@ def rule_rows() -> list[tuple[str, str, str, str]]:
         q = planned.plastic[0]
         per = seconds * 1e9 / (q.pre.size * q.post.size * planned.ticks * planned.passes)
         limit = f"<= {PAIR_US} us" if rule == "weight_perturbation" else ""
-        runs = "a pair of runs" if planned.passes == 2 else "one run, learning every tick"
+        runs = "a pair of runs" if planned.passes == 2 else "one run, online"
         rows.append((rule, runs, f"{seconds * 1e6:.0f} us ({per:.2f} ns)", limit))
     return rows
 

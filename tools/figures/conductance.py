@@ -2,7 +2,7 @@
 
 Random spikes of a synapse of each neuron's own jiggle its conductance, which leaves an error that
 no weights take away: errors are given in units of the teacher's own. In fixed point weights are
-never negative, as the teacher's; in float64, which has no limits, they may be, and do better.
+never negative, as the teacher's; in float64, which has no limits, they may be.
 That it is the reward that teaches is seen in neurons which get that of others: see
 `trajectory_yoked`. That late rewards need late eligibilities is seen with one filter for six.
 Source: Fiete and Seung, PRL 97:048104 (2006); Fiete, Fee, Seung, J Neurophysiol 98:2038 (2007).

@@ -9,7 +9,14 @@ from goldenspike.golden.modulators import (
     squared_error,
     two_sided,
 )
-from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif, rate
+from goldenspike.golden.neurons import (
+    adaptive_lif,
+    adaptive_lif_yin,
+    conductance_lif,
+    leaky_readout,
+    lif,
+    rate,
+)
 from goldenspike.golden.noise import empiric, filtered, sparse
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.rules import (
@@ -18,8 +25,11 @@ from goldenspike.golden.rules import (
     finite_difference,
     hybrid_perturbation,
     multiplexed_perturbation,
+    neuromodulated_stdp,
     node_perturbation,
     online_conductance_perturbation,
+    stdp,
+    triplet_stdp,
     weight_perturbation,
     weight_perturbation_0,
 )
@@ -27,6 +37,8 @@ from goldenspike.golden.synapses import dynamic, exponential
 
 NEURONS = {
     "lif": lif,
+    "adaptive_lif": adaptive_lif,
+    "adaptive_lif_yin": adaptive_lif_yin,
     "leaky_readout": leaky_readout,
     "conductance_lif": conductance_lif,
     "rate": rate,
@@ -41,6 +53,9 @@ RULES = {
     "conductance_perturbation": conductance_perturbation,
     "online_conductance_perturbation": online_conductance_perturbation,
     "delayed_conductance_perturbation": delayed_conductance_perturbation,
+    "stdp": stdp,
+    "neuromodulated_stdp": neuromodulated_stdp,
+    "triplet_stdp": triplet_stdp,
 }
 OBJECTIVES = {"squared_error": squared_error, "count_error": count_error}
 BASELINES = {"paired": paired, "two_sided": two_sided, "running_mean": running_mean}

@@ -24,6 +24,8 @@ class Delivery:
     ----------
     signal
         Format of the delivered signal.
+    weight
+        Format of the weights.
     constants
         Of the delta synapse that multiplies it by a weight.
     perturbation
@@ -31,9 +33,15 @@ class Delivery:
     """
 
     def __init__(
-        self, q: Projection, number: int, pre: Format, size: int, first: tuple[int, int]
+        self,
+        q: Projection,
+        number: int,
+        pre: Format,
+        size: int,
+        first: tuple[int, int],
+        weight: Format,
     ) -> None:
-        self.description, self.number = q, number
+        self.description, self.number, self.weight = q, number, weight
         rule: Any = q.rule
         self.rule: Any = None
         if rule is not None:
@@ -46,7 +54,6 @@ class Delivery:
             self.filter_constants = q.synapse.constants(pre)
             self.signal = self.filter.STEP.ports(self.filter_constants).outputs.signal
         self.perturbation = None
-        weight = q.weight
         if rule is not None and self.rule.PERTURBS == "weight":
             stream = Stream.WEIGHT_PERTURBATION + number
             code = _code(rule.code, first)
@@ -160,10 +167,56 @@ def _agreeing(name: str, what: str, rules: list[Any]) -> Any:
     return first
 
 
+def signal_names(model: Any) -> dict[str, str]:
+    """Return the populations whose signals a model's cell takes neuron by neuron, by field."""
+    if isinstance(model, Source):
+        return {}
+    return {name: getattr(model, name) for name in getattr(neuron_module(model), "SIGNALS", ())}
+
+
+def _tapped(p: Population, planned: dict[str, PlannedPopulation]) -> dict[str, PlannedPopulation]:
+    """Return the populations whose signals a population takes neuron by neuron, by field."""
+    found = {field: planned[name] for field, name in signal_names(p.model).items()}
+    for field, other in found.items():
+        if other.size not in (1, p.size):
+            sizes = " or ".join(map(str, sorted({1, p.size})))
+            raise ValueError(
+                f"{field.capitalize()} of {p.name} must be of {sizes} neurons, "
+                f"not {other.name} of {other.size}"
+            )
+    names = [other.name for other in found.values()]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"Signals of {p.name} must be of different populations, not {name!r}")
+    return found
+
+
+def _window(p: Population, ticks: int) -> int | None:
+    """Return in how many last ticks a population is active, 0 for all; None if all it ever is."""
+    model: Any = p.model
+    if not getattr(neuron_module(model), "WINDOWED", False):
+        return None
+    if not 0 <= model.window <= ticks:
+        raise ValueError(f"Window of {p.name} must be 0 to {ticks}, not {model.window}")
+    return model.window
+
+
 def planned_population(
-    p: Population, number: int, deliveries: list[Delivery], sizes: dict[str, int], depth: int
+    p: Population,
+    number: int,
+    deliveries: list[Delivery],
+    sizes: dict[str, int],
+    depth: int,
+    planned: dict[str, PlannedPopulation],
+    ticks: int,
 ) -> PlannedPopulation:
-    """Return a population with the sums of what is delivered to it."""
+    """Return a population with the sums of what is delivered to it.
+
+    Parameters
+    ----------
+    planned
+        The populations before it in the order of a tick.
+    """
     model: Any = p.model
     if isinstance(model, Source):
         if deliveries:
@@ -173,9 +226,14 @@ def planned_population(
         return PlannedPopulation(
             number, p.name, p.size, model, None, None, model.signal, {"signal": BIT}, None
         )
-    if not deliveries:
-        raise ValueError(f"Population {p.name} must have a projection to it, not none")
     module = neuron_module(model)
+    if module.RECEPTORS and not deliveries:
+        raise ValueError(f"Population {p.name} must have a projection to it, not none")
+    if deliveries and not module.RECEPTORS:
+        raise ValueError(
+            f"Population {p.name} must have no projection to it, not {deliveries[0].description.name}"
+        )
+    signals = _tapped(p, planned)
     currents = {}
     for receptor in module.RECEPTORS:
         into = [
@@ -196,10 +254,10 @@ def planned_population(
             f"Rules of projections to {p.name} must trace either its noise or its output, "
             f"not {perturbing[0].name} the one and {tracing[0].description.name} the other"
         )
-    first = module.RECEPTORS[0]
     driven = list(currents.values())
     perturbation = output = None
     if perturbing:
+        first = module.RECEPTORS[0]
         if currents[first] is UNUSED:
             raise ValueError(f"Receptor {first} of {p.name} must have a projection to perturb it")
         rule = _agreeing(p.name, "Node perturbations", perturbing)
@@ -212,7 +270,7 @@ def planned_population(
         _agreeing(p.name, "Hybrid perturbations", [d.description for d in tracing])
         products: Any = [(d.description.name, d.output, sizes[d.description.pre]) for d in tracing]
         output = _sum(p.name, products)
-    constants = model.constants(*driven)
+    constants = model.constants(*driven, *(other.signal for other in signals.values()))
     signal = module.STEP.ports(constants).outputs.signal
     return PlannedPopulation(
         number,
@@ -226,6 +284,8 @@ def planned_population(
         perturbation,
         output,
         depth,
+        signals,
+        _window(p, ticks),
     )
 
 

@@ -106,6 +106,8 @@ class Projection:
         itself is delivered.
     rule
         ``Params`` of a learning rule, or None.
+    mirror
+        Name of the projection whose weights, transposed, it delivers, or None: symmetric feedback.
     """
 
     pre: str
@@ -118,6 +120,7 @@ class Projection:
     receptor: str | None = None
     synapse: Any = None
     rule: Any = None
+    mirror: str | None = None
 
     @property
     def name(self) -> str:
@@ -192,13 +195,16 @@ class Network:
     populations, projections
         In any order.
     reward
-        None for a network that only runs.
+        None for a network whose rules do not perturb, or that only runs.
+    readout
+        Population whose signals are recorded; by default that of the reward, or the last one.
     """
 
     ticks: int
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     reward: Reward | None = None
+    readout: str | None = None
 
     def __post_init__(self) -> None:
         _count("Ticks", self.ticks)
@@ -243,7 +249,10 @@ def read_network(data: dict[str, Any]) -> Network:
         In one line that names the place, the key, the value and the nearest right one.
     """
     check_keys(
-        "network", data, ("ticks", "population", "projection", "reward"), ("ticks", "population")
+        "network",
+        data,
+        ("ticks", "population", "projection", "reward", "readout"),
+        ("ticks", "population"),
     )
     neurons = {"source": None, **catalog.NEURONS}
     populations = []
@@ -282,7 +291,8 @@ def read_network(data: dict[str, Any]) -> Network:
         check_keys("reward", table, _names(Reward), required)
         baseline = _model("Baseline", catalog.BASELINES, table["baseline"], "baseline of reward")
         reward = _field(table, Reward, "reward", baseline=baseline)
-    return Network(data["ticks"], tuple(populations), tuple(projections), reward)
+    given = tuple(populations), tuple(projections)
+    return Network(data["ticks"], *given, reward, data.get("readout"))
 
 
 def _named(registry: dict[str, Any], params: Any) -> dict[str, Any]:
@@ -314,6 +324,8 @@ def write_network(network: Network) -> dict[str, Any]:
         rule = None if q.rule is None else _named(catalog.RULES, q.rule)
         synapse = None if q.synapse is None else _named(catalog.SYNAPSES, q.synapse)
         data["projection"].append(_plain(q, rule=rule, synapse=synapse))
+    if network.readout is not None:
+        data["readout"] = network.readout
     if network.reward is not None:
         baseline = _named(catalog.BASELINES, network.reward.baseline)
         data["reward"] = _plain(network.reward, baseline=baseline)

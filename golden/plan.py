@@ -17,10 +17,12 @@ from goldenspike.golden.delivery import (
     code_indices,
     neuron_module,
     planned_population,
+    signal_names,
 )
+from goldenspike.golden.learners import learner
 from goldenspike.golden.fixed import BIT, WIDEST, Format, Rounding
 from goldenspike.golden.modulators import sign
-from goldenspike.golden.network import Network, Population, Source
+from goldenspike.golden.network import Network, Population, Projection, Source
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.planned import (
     MOST_VARIABLES,
@@ -33,7 +35,7 @@ from goldenspike.golden.planned import (
     PlannedRule,
     Variable,
 )
-from goldenspike.golden.randomness import ROUNDS, SCHEDULE, START, VARIATE, VariateConstants
+from goldenspike.golden.randomness import MIX, ROUNDS, SCHEDULE, START, VARIATE, VariateConstants
 from goldenspike.golden.rules import (
     node_perturbation,
     three_factor,
@@ -57,11 +59,15 @@ def _ordered(network: Network) -> list[Population]:
             raise ValueError(f"Projection must be unique for its pair, not {q.name!r} twice")
         if [*names, *(other.name for other in network.projections)].count(q.name) > 1:
             raise ValueError(f"Name of a projection must be unique, not {q.name!r} twice")
-    prompt = [q for q in network.projections if not q.delay]
+    prompt = [(q.pre, q.post) for q in network.projections if not q.delay]
+    for p in network.populations:
+        for field, name in signal_names(p.model).items():
+            choice(f"{field.capitalize()} of {p.name}", name, names)
+            prompt.append((name, p.name))
     left = {p.name: p for p in network.populations}
     ordered: list[Population] = []
     while left:
-        ready = [name for name in left if not any(q.post == name and q.pre in left for q in prompt)]
+        ready = [name for name in left if not any(post == name and pre in left for pre, post in prompt)]
         if not ready:
             raise ValueError(
                 f"Projections of delay 0 must form no cycle, not one among {', '.join(left)}"
@@ -209,7 +215,18 @@ def _variables(
         shape = q.pre.size, q.post.size
         for field, fmt in q.filter_state.items():
             add(f"{q.name}.{field}", fmt, q.pre.size)
-        add(f"{q.name}.w", q.weight, *shape)
+        if q.mirror is None:
+            add(f"{q.name}.w", q.weight, *shape)
+        if q.learner is not None:
+            for name, size in (("pre", q.pre.size), ("post", q.post.size)):
+                part = q.learner.parts.get(name)
+                for field, fmt in ({} if part is None else part.state).items():
+                    add(f"{q.name}.{name}_{field}", fmt, size)
+            if q.learner.factor is not None:
+                add(f"{q.name}.factor", q.learner.factor.outputs["factor"], q.post.size)
+            for field, fmt in (q.learner.traces | q.learner.kept).items():
+                if field not in q.learner.fixed:
+                    add(f"{q.name}.{field}", fmt, *shape)
         if q.rule is not None:
             if q.rule.kind == "active":
                 add(f"{q.name}.active", BIT, q.pre.size)
@@ -269,6 +286,11 @@ def _cells(
             else:
                 cells.append((q.name, three_factor.UPDATE, q.rule.update))
             random = random or q.rule.words
+        if q.learner is not None:
+            cells += [(q.name, part.cell, part.constants) for part in q.learner.parts.values()]
+            if q.learner.words:
+                cells.append((q.name, MIX, Nothing()))
+                random = True
     if reward is not None:
         if reward.objective is not None:
             cells.append(("reward", reward.objective.STEP, reward.constants))
@@ -291,12 +313,20 @@ def plan(network: Network) -> Plan:
     """
     order = _ordered(network)
     sizes = {p.name: p.size for p in order}
-    signals = {
-        p.name: p.model.signal if isinstance(p.model, Source) else _signal(p.model) for p in order
-    }
+    signals: dict[str, Format] = {}
+    for p in order:
+        signals[p.name] = _signal(p.model, signals)
     firsts, bits = code_indices(network)
+    weights = {q.name: _mirrored(network, q, sizes).weight for q in network.projections}
     deliveries = [
-        Delivery(q, number, signals[q.pre], sizes[q.post], (firsts.get(q.name, 0), bits))
+        Delivery(
+            q,
+            number,
+            signals[q.pre],
+            sizes[q.post],
+            (firsts.get(q.name, 0), bits),
+            weights[q.name],
+        )
         for number, q in enumerate(network.projections)
     ]
     populations: dict[str, PlannedPopulation] = {}
@@ -304,13 +334,17 @@ def plan(network: Network) -> Plan:
         into = [d for d in deliveries if d.description.post == p.name]
         longest = max((q.delay for q in network.projections if q.pre == p.name), default=0)
         depth = 1 << longest.bit_length()
-        populations[p.name] = planned_population(p, number, into, sizes, depth)
+        populations[p.name] = planned_population(
+            p, number, into, sizes, depth, populations, network.ticks
+        )
     reward = _reward(network, populations)
     projections: list[PlannedProjection] = []
     for d in deliveries:
         q, post = d.description, populations[d.description.post]
-        rule = None
-        if d.rule is not None:
+        rule = learned = None
+        if d.rule is not None and d.rule.TRACE == "every":
+            learned = learner(d, sizes[q.pre], populations, network)
+        elif d.rule is not None:
             if reward is None:
                 raise ValueError(f"Rule of {q.name} must have a reward, which is missing")
             rule = _rule(d, post, sizes[q.pre], network.ticks, reward)
@@ -322,7 +356,7 @@ def plan(network: Network) -> Plan:
                 populations[q.pre],
                 post,
                 receptor,
-                q.weight,
+                d.weight,
                 q.delay,
                 q,
                 d.filter,
@@ -331,11 +365,20 @@ def plan(network: Network) -> Plan:
                 post.currents[receptor].frac - d.current.frac,
                 0 if d.output is None or post.output is None else post.output.frac - d.output.frac,
                 rule,
+                learned,
+                q.mirror,
             )
         )
     if reward is not None and not any(q.rule for q in projections):
         raise ValueError("Reward must have a rule to serve, not none")
     neurons = [p for p in populations.values() if p.module is not None]
+    if network.readout is not None:
+        choice("Readout", network.readout, [p.name for p in neurons])
+    readout = neurons[-1] if neurons else None
+    if network.readout is not None:
+        readout = populations[network.readout]
+    elif reward is not None:
+        readout = reward.readout
     cells = _cells(neurons, projections, reward)
     spare = [
         (f"{where}: {cell.name}", ranges.check(cell, constants, where))
@@ -350,14 +393,38 @@ def plan(network: Network) -> Plan:
         _variables(neurons, projections, reward),
         tuple(cells),
         tuple(spare),
+        readout,
     )
 
 
-BITWISE = (SCHEDULE, START, ROUNDS, VARIATE)
+BITWISE = (SCHEDULE, START, ROUNDS, VARIATE, MIX)
 """Cells that are proved, and whose bitwise arithmetic is beyond what intervals see."""
 
 
-def _signal(model: Any) -> Format:
-    """Return the format of a neuron model's signal, which its currents do not change."""
+def _signal(model: Any, signals: dict[str, Format]) -> Format:
+    """Return the format of a model's signal, which its currents do not change."""
+    if isinstance(model, Source):
+        return model.signal
     module = neuron_module(model)
-    return module.STEP.ports(model.constants(*[UNUSED] * len(module.RECEPTORS))).outputs.signal
+    taken = [signals[name] for name in signal_names(model).values()]
+    constants = model.constants(*[UNUSED] * len(module.RECEPTORS), *taken)
+    return module.STEP.ports(constants).outputs.signal
+
+
+def _mirrored(network: Network, q: Projection, sizes: dict[str, int]) -> Projection:
+    """Return the projection whose weights one delivers: its own, or another one's, transposed."""
+    if q.mirror is None:
+        return q
+    own = {other.name: other for other in network.projections if other.mirror is None}
+    choice(f"Mirror of {q.name}", q.mirror, own)
+    other = own[q.mirror]
+    if (sizes[other.pre], sizes[other.post]) != (sizes[q.post], sizes[q.pre]):
+        raise ValueError(
+            f"Mirror of {q.name} must be of {sizes[q.post]} x {sizes[q.pre]} synapses, "
+            f"not {sizes[other.pre]} x {sizes[other.post]}"
+        )
+    if q.weight != other.weight:
+        raise ValueError(f"Weight of {q.name} must be {other.weight} as mirrored, not {q.weight}")
+    if q.rule is not None or q.synapse is not None or q.initial or q.mean or q.pattern != "full":
+        raise ValueError(f"Projection {q.name} must have no weights of its own, as it mirrors")
+    return other

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell
@@ -11,6 +11,7 @@ from goldenspike.golden.modulators import sign
 from goldenspike.golden.network import LIMIT
 from goldenspike.golden.randomness import BLOCK_BITS, VARIATE, Distribution, VariateConstants
 from goldenspike.golden.rules import codes, three_factor
+from goldenspike.golden.rules.eligibility import Part
 from goldenspike.golden.synapses import delta
 
 PASSES, UPDATE = 1, 2
@@ -113,7 +114,8 @@ class PlannedPopulation:
     `currents` are the exact sums of its receptors, `driven` what its cell gets of each; the first
     receptor is the one that a perturbation is added to. `output` is the format of the sum of what
     perturbed weights deliver, where a rule traces it. `depth` is how many ticks its signals are
-    kept for, a power of two.
+    kept for, a power of two. `signals` are the populations whose signals its cell takes neuron by
+    neuron, by field; `window` is None, or the last ticks in which it is active, 0 for all.
     """
 
     number: int
@@ -127,11 +129,20 @@ class PlannedPopulation:
     perturbation: Perturbation | None
     output: Format | None = None
     depth: int = 1
+    signals: dict[str, PlannedPopulation] = field(default_factory=dict)
+    window: int | None = None
+
+    @property
+    def outputs(self) -> dict[str, Format]:
+        """The formats of all that the neuron gives, by field; the first is its signal."""
+        return self.module.STEP.ports(self.constants).outputs._asdict()
 
     @property
     def state(self) -> dict[str, Format]:
         """The formats of the neuron's state, by field."""
-        return {} if self.module is None else self.module.STEP.ports(self.constants).state._asdict()
+        if self.module is None:
+            return {}
+        return getattr(self.module.STEP.ports(self.constants).state, "_asdict", dict)()
 
     @property
     def receptors(self) -> tuple[str, ...]:
@@ -189,12 +200,65 @@ class PlannedRule:
         return self.params.rounding == Rounding.STOCHASTIC
 
 
+@dataclass(frozen=True)
+class Learner:
+    """A rule with eligibility traces: its parts, wired by the names of their fields.
+
+    `modulator` is the population that gives the third factor, or None. `fixed` are the fields of a
+    synapse's state that never change.
+    """
+
+    params: Any
+    module: Any
+    modulator: PlannedPopulation | None
+    pre: Part
+    post: Part | None
+    factor: Part | None
+    synapse: Part | None
+    update: Part
+    fixed: tuple[str, ...]
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts that there are, by name."""
+        every = ("pre", "post", "factor", "synapse", "update")
+        return {name: part for name in every if (part := getattr(self, name)) is not None}
+
+    @property
+    def traces(self) -> dict[str, Format]:
+        """The formats of a synapse's traces, which are 0 at a trial's start, by field."""
+        state = {} if self.synapse is None else self.synapse.state
+        return {name: fmt for name, fmt in state.items() if name not in self.fixed}
+
+    @property
+    def kept(self) -> dict[str, Format]:
+        """The formats of what else a synapse keeps from trial to trial, by field."""
+        both = {**({} if self.synapse is None else self.synapse.state), **self.update.state}
+        return {name: fmt for name, fmt in both.items() if name not in ("w", *self.traces)}
+
+    @property
+    def words(self) -> bool:
+        """Whether weights are rounded by random words."""
+        return self.params.rounding == Rounding.STOCHASTIC
+
+    @property
+    def skips(self) -> bool:
+        """Whether rows without traces, and ticks without factors, are passed over."""
+        return self.params.skips
+
+    @property
+    def interval(self) -> int:
+        """Trials between two updates."""
+        return self.params.interval
+
+
 TRACES = {
     "none": "the regenerated variate is the eligibility",
     "active": "it is, where the input was active in the perturbed run",
     "delivery": "traced while the presynaptic signal is delivered",
     "output": "traced for the delivered signals when the neurons have been updated",
     "tick": "traced for all synapses after every tick, and learned in the last one of a time bin",
+    "every": "made by parts and learned in every tick, or summed until the end of a trial",
 }
 """What a rule's ``TRACE`` may be."""
 
@@ -221,6 +285,8 @@ class PlannedProjection:
     shift: int
     output_shift: int
     rule: PlannedRule | None
+    learner: Learner | None = None
+    mirror: str | None = None
 
     @property
     def signal(self) -> Format:
@@ -319,6 +385,8 @@ class Plan:
         ``(where, cell, constants)`` of everything that computes.
     spare
         ``(where, bits)``: how far each of them stays below the kernel's 63 bits.
+    readout
+        The population whose signals are recorded.
     """
 
     ticks: int
@@ -328,6 +396,7 @@ class Plan:
     variables: dict[str, Variable]
     cells: tuple[tuple[str, Cell, Any], ...]
     spare: tuple[tuple[str, int], ...]
+    readout: PlannedPopulation | None = None
 
     @property
     def late(self) -> tuple[PlannedProjection, ...]:
@@ -354,6 +423,21 @@ class Plan:
         return tuple(q for q in self.projections if q.rule is not None)
 
     @property
+    def learners(self) -> tuple[PlannedProjection, ...]:
+        """The projections whose rules trace eligibilities part by part."""
+        return tuple(q for q in self.projections if q.learner is not None)
+
+    def taken(self, population: PlannedPopulation) -> tuple[str, ...]:
+        """Return the outputs of a population, besides its signal, that rules take."""
+        wanted = {
+            name
+            for q in self.learners
+            if q.post is population and q.learner is not None and q.learner.post is not None
+            for name in q.learner.post.inputs
+        }
+        return tuple(name for name in population.outputs if name in wanted and name != "signal")
+
+    @property
     def online(self) -> bool:
         """Whether weights are learned during a trial."""
         return self.reward is not None and self.reward.period > 0
@@ -366,4 +450,4 @@ class Plan:
     @property
     def digests(self) -> int:
         """Digests of a learning trial: one a tick of every pass, one for an update at its end."""
-        return self.passes * self.ticks + (not self.online)
+        return self.passes * self.ticks + (self.reward is not None and not self.online)

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from goldenspike.golden.modulators import sign
-from goldenspike.golden.program_projection import ProjectionWriter
+from goldenspike.golden.program_learner import LearnerWriter
 from goldenspike.golden.rules import three_factor
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from goldenspike.golden.planned import PlannedPopulation
 
 
-class _Program(ProjectionWriter):
+class _Program(LearnerWriter):
     """The program of one plan."""
 
     def text(self, arguments: list[str], constants: dict[str, Any]) -> str:
@@ -79,6 +79,8 @@ class _Program(ProjectionWriter):
                     with w, self.arriving(q):
                         self.trace(q)
             self.judge()
+            for q in plan.learners:
+                self.learn_parts(q)
             if plan.online:
                 self.learn_in_bins()
             for p in plan.neurons:
@@ -110,6 +112,12 @@ class _Program(ProjectionWriter):
                 w("reward__late[:] = 0")
         for q in plan.projections:
             w(*(f"{q.name}__{field}[:] = 0" for field in q.filter_state))
+            if q.learner is not None:
+                for name in ("pre", "post"):
+                    part = q.learner.parts.get(name)
+                    state = () if part is None else part.state
+                    w(*(f"{q.name}__{name}_{field}[:] = 0" for field in state))
+                w(*(f"{q.name}__{field}[:] = 0" for field in q.learner.traces))
             if q.rule is not None and q.rule.kind == "tick":
                 w(*(f"{q.name}__{field}[:] = 0" for field in q.rule.state))
             if q.weight_perturbation is not None:
@@ -150,7 +158,6 @@ class _Program(ProjectionWriter):
     def step(self, p: PlannedPopulation) -> None:
         """Write the update of a population."""
         w = self.write
-        module = self.model(p.module)
         w(f"for i in range({p.name}__signal.size):")
         with w:
             driven = [f"{p.name}__{receptor}[i]" for receptor in p.receptors]
@@ -161,13 +168,15 @@ class _Program(ProjectionWriter):
                     f"{shared}.PerturbInputs({driven[0]}, {p.name}__variate[i]))[1].perturbed"
                 )
                 driven[0] = "driven"
-            state = ", ".join(f"{p.name}__{field}[i]" for field in p.state)
-            w(
-                f"s, o = {module}.step({p.name}__constants, {module}.State({state}), "
-                f"{module}.Inputs({', '.join(driven)}))"
-            )
+            for other in p.signals.values():
+                driven.append(f"{self.signal_of(other)}[{'i' if other.size > 1 else '0'}]")
+            if p.window is not None:
+                driven.append(f"1 if t >= ticks - {p.window} else 0" if p.window else "1")
+            state = [f"{p.name}__{field}[i]" for field in p.state]
+            self.call(p.module.STEP, (f"{p.name}__constants", p.constants), state, driven)
             w(*(f"{p.name}__{receptor}[i] = 0" for receptor in p.receptors))
             w(f"{p.name}__signal[i] = o.signal")
+            w(*(f"{p.name}__{field}[i] = o.{field}" for field in self.plan.taken(p)))
             if p.output is not None:
                 w(f"{p.name}__score[i] = {p.name}__output[i]", f"{p.name}__output[i] = 0")
             for field in p.state:
@@ -177,14 +186,14 @@ class _Program(ProjectionWriter):
     def judge(self) -> None:
         """Write the objective of a tick, and the record of the readout's signals."""
         w, reward = self.write, self.plan.reward
-        if reward is None:
+        if self.plan.readout is not None:
+            w("if record.shape[0] > 0:")
+            with w:
+                row = "k if record.shape[0] == count else k * runs + n"
+                w(f"record[{row}, t, :] = {self.plan.readout.name}__signal")
+        if reward is None or reward.objective is None:
             return
         readout = reward.readout.name
-        w("if record.shape[0] > 0:")
-        with w:
-            w(f"record[k if record.shape[0] == count else k * runs + n, t, :] = {readout}__signal")
-        if reward.objective is None:
-            return
         module = self.model(reward.objective)
         if reward.period > 1:
             w(f"last = 1 if t % {reward.period} == {reward.period - 1} else 0")

@@ -15,7 +15,7 @@ from goldenspike.golden.writer import PlanWriter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from goldenspike.golden.planned import PlannedProjection
+    from goldenspike.golden.planned import PlannedPopulation, PlannedProjection
 
 
 class ProjectionWriter(PlanWriter):
@@ -81,11 +81,16 @@ class ProjectionWriter(PlanWriter):
             return f"{q.pre.name}__history[(t - {q.delay}) & {q.pre.depth - 1}]"
         return f"{q.pre.name}__signal"
 
+    def signal_of(self, p: PlannedPopulation) -> str:
+        """Return the source of a population's signals of this tick."""
+        return f"{p.name}__inputs[sample, t]" if p.module is None else f"{p.name}__signal"
+
     def deliver(self, q: PlannedProjection) -> None:
         """Write the visit of the rows whose signal is not 0."""
         w = self.write
         synapse = self.model(delta)
-        weight = f"{q.name}__{'delivered' if q.weight_perturbation is not None else 'w'}"
+        weight = f"{q.mirror or q.name}__{'w' if q.weight_perturbation is None else 'delivered'}"
+        place, across = ("[j, i]", "[1]") if q.mirror is None else ("[i, j]", "[0]")
         target = f"{q.post.name}__{q.receptor}[i]"
         with self.arriving(q):
             if q.filter is None:
@@ -96,9 +101,9 @@ class ProjectionWriter(PlanWriter):
             with w:
                 w(f"x = {q.name}__x[j]", "if x != 0:")
                 with w:
-                    w(f"for i in range({weight}.shape[1]):")
+                    w(f"for i in range({weight}.shape{across}):")
                     with w:
-                        inputs = f"{synapse}.Inputs({weight}[j, i], x)"
+                        inputs = f"{synapse}.Inputs({weight}{place}, x)"
                         w(
                             f"{target} += align({synapse}.step({q.name}__synapse, "
                             f"Nothing(), {inputs})[1].current, {q.name}__shift)"

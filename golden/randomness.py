@@ -25,7 +25,7 @@ import numba
 import numpy as np
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell, select
-from goldenspike.golden.fixed import BIT, Format
+from goldenspike.golden.fixed import BIT, RANDOM, RANDOM_BITS, Format
 
 MASK = 0xFFFFFFFF
 BLOCK_BITS = 64
@@ -44,6 +44,8 @@ class Stream(IntEnum):
     WEIGHT_PERTURBATION = 0x0200
     INITIAL_WEIGHT = 0x0300
     ROUNDING = 0x0400
+    ROUNDING_ROW = 0x0500
+    ROUNDING_COLUMN = 0x0600
     TASK = 0x1000
 
 
@@ -184,6 +186,27 @@ def bernoulli(word: Any, threshold: Any) -> Any:
     return select(word < threshold, 1, 0)
 
 
+class MixInputs(NamedTuple):
+    """Two independent random words, of a row and a column."""
+
+    row: Any
+    column: Any
+
+
+class MixOutputs(NamedTuple):
+    word: Any
+
+
+@cell
+def add_words(c: Any, s: Any, x: Any) -> Any:
+    """Give a synapse its random word: uniform, and independent for every two synapses.
+
+    Two words of a row differ as those of their columns do, which are independent. A word for each
+    row and column instead of each synapse is what lets rounding keep up with the lanes.
+    """
+    return s, MixOutputs((x.row + x.column) & ((1 << RANDOM_BITS) - 1))
+
+
 SCHEDULE = Cell(
     "randomness.schedule",
     schedule,
@@ -207,6 +230,12 @@ VARIATE = Cell(
         VariateInputs(Format(False, c.bits, 0)),
         VariateOutputs(Distribution(c.bits).variate),
     ),
+)
+
+MIX = Cell(
+    "randomness.add_words",
+    add_words,
+    lambda c: Ports(Nothing(), MixInputs(RANDOM, RANDOM), MixOutputs(RANDOM)),
 )
 
 

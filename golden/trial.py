@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +32,6 @@ SPECIALISED, SPECIALISED_ONLINE = 1 << 16, 1 << 7
 thrice where all synapses are visited in every tick.
 """
 
-
 @dataclass(frozen=True)
 class Stimulus:
     """What a task presents: samples of inputs and targets, as raw integers.
@@ -42,14 +41,15 @@ class Stimulus:
     inputs
         By source population: ``(samples, ticks, neurons)``.
     targets
-        ``(samples, ticks, neurons)`` or ``(samples, neurons)``, as the objective asks.
+        ``(samples, ticks, neurons)`` or ``(samples, neurons)``, as the objective asks; none without
+        a reward.
     conditions
         ``(samples,)``, the kind of trial that each is, for a baseline that tells them apart; by
         default all are of kind 0.
     """
 
     inputs: dict[str, np.ndarray]
-    targets: np.ndarray
+    targets: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
     conditions: np.ndarray | None = None
 
     @property
@@ -131,7 +131,10 @@ class Session:
         self._constants: dict[str, Any] = {}
         self._allocate()
         for q in plan.projections:
-            self.set_weights(q.name, initial_weights(plan, q.name, seed))
+            if q.mirror is None:
+                self.set_weights(q.name, initial_weights(plan, q.name, seed))
+            if q.learner is not None:
+                self.set_fixed(q)
 
     def _zeros(self, fmt: Format, *shape: int) -> np.ndarray:
         if self.kind == "ideal":
@@ -146,14 +149,12 @@ class Session:
         plan = self.plan
         ideal = self.kind == "ideal"
         for variable in plan.variables.values():
-            if variable.name not in (
-                "reward.error",
-                "reward.reward",
-            ) and not variable.name.endswith(".factor"):
-                shape = variable.shape or (1,)
-                self.arrays[variable.name] = self._zeros(variable.format, *shape)
+            if variable.shape:
+                self.arrays[variable.name] = self._zeros(variable.format, *variable.shape)
         for p in plan.neurons:
             self._scratch[f"{p.name}.signal"] = self._zeros(p.signal, p.size)
+            for name in plan.taken(p):
+                self._scratch[f"{p.name}.{name}"] = self._zeros(p.outputs[name], p.size)
             if p.depth > 1:
                 self._scratch[f"{p.name}.history"] = self._zeros(p.signal, p.depth, p.size)
             for receptor in p.receptors:
@@ -169,6 +170,8 @@ class Session:
                 self._noise(p)
         for q in plan.projections:
             self._projection(q)
+            if q.learner is not None:
+                self._learner(q)
         if plan.reward is not None:
             self._constants["reward.constants"] = plan.reward.constants or 0
             baseline = plan.reward.baseline_constants
@@ -219,6 +222,34 @@ class Session:
             self._constants[f"{q.name}.output"] = output
             self._constants[f"{q.name}.output_shift"] = q.output_shift
         self._scratch[f"{q.name}.words"] = np.zeros(q.post.size, np.int64)
+
+    def _learner(self, q: PlannedProjection) -> None:
+        """Make the arrays and constants of a rule with eligibility traces."""
+        learner: Any = q.learner
+        names = {"factor": "scale", "synapse": "synapse_part", "update": "update_part"}
+        for name, part in learner.parts.items():
+            constants = part.ideal if self.kind == "ideal" else part.constants
+            self._constants[f"{q.name}.{names.get(name, name)}"] = constants
+            if name in ("pre", "post", "factor"):
+                size = q.pre.size if name == "pre" else q.post.size
+                for given, fmt in part.outputs.items():
+                    self._scratch[f"{q.name}.of_{given}"] = self._zeros(fmt, size)
+        for kept in learner.fixed:
+            fmt = learner.kept[kept]
+            self.arrays[f"{q.name}.{kept}"] = self._zeros(fmt, q.pre.size, q.post.size)
+        if learner.words:
+            self._scratch[f"{q.name}.rows"] = np.zeros(q.pre.size, np.int64)
+            self._scratch[f"{q.name}.columns"] = np.zeros(q.post.size, np.int64)
+
+    def set_fixed(self, q: PlannedProjection) -> None:
+        """Set what a rule keeps per synapse and never changes, as its weights are now."""
+        learner: Any = q.learner
+        if not learner.fixed:
+            return
+        work = learner.params.fixed_ideal if self.kind == "ideal" else learner.params.fixed
+        for name, values in work(self.weights(q.name)).items():
+            if name in learner.fixed:
+                self.arrays[f"{q.name}.{name}"][...] = values
 
     def _noise(self, p: PlannedPopulation) -> None:
         """Make the scratch arrays and constants of a population's noise."""
@@ -348,7 +379,7 @@ class Session:
         count = len(samples)
         wide = np.float64 if real else object if self.kind == "python" else np.int64
         self._check(stimulus, samples)
-        readout = plan.reward.readout.size if plan.reward else 0
+        readout = plan.readout.size if plan.readout is not None else 0
         errors = np.zeros((count, 2), wide)
         known = np.zeros((count, 2), wide)
         if learn & UPDATE and plan.reward is not None and plan.reward.objective is None:
@@ -384,7 +415,7 @@ class Session:
             arguments[f"{p.name}.inputs"] = self._signal(stimulus.inputs[p.name], p.signal)
         arguments |= self.arrays | self._scratch
         synapses = sum(q.pre.size * q.post.size for q in plan.projections)
-        own = synapses >= (SPECIALISED_ONLINE if plan.online else SPECIALISED)
+        own = synapses >= (SPECIALISED_ONLINE if plan.online or plan.learners else SPECIALISED)
         own = own and self.kind != "python"
         constants = {name.replace(".", "__"): value for name, value in self._constants.items()}
         if self.kind != "python":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from goldenspike.golden.cell import Nothing
+
 if TYPE_CHECKING:
+    from goldenspike.golden.cell import Cell
     from goldenspike.golden.plan import Plan
 
 
@@ -53,10 +57,35 @@ class PlanWriter:
         self.imports.add(f"from {package} import {name}")
         return name
 
+    def call(
+        self, cell: Cell, constants: tuple[str, Any], state: list[str], inputs: list[str]
+    ) -> None:
+        """Write the call of a cell: ``s, o = step(constants, state, inputs)``.
+
+        Parameters
+        ----------
+        constants
+            Their name in the program, and themselves.
+        state, inputs
+            The sources of their fields, in order.
+        """
+        module = self.model(sys.modules[cell.step.__module__])
+        ports = cell.ports(constants[1])
+
+        def group(formats: Any, fields: list[str]) -> str:
+            if not fields and isinstance(formats, Nothing):
+                return "Nothing()"
+            return f"{module}.{type(formats).__name__}({', '.join(fields)})"
+
+        given = f"{group(ports.state, state)}, {group(ports.inputs, inputs)}"
+        self.write(f"s, o = {module}.{cell.step.__name__}({constants[0]}, {given})")
+
     def literal(self, value: Any) -> str:
         """Return the source of a constant: a number, a table, or named tuples of such."""
         if isinstance(value, np.ndarray):
             return f"np.array({value.tolist()}, np.{value.dtype})"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"float({str(value)!r})"
         if not isinstance(value, tuple):
             return repr(value if isinstance(value, (bool, float)) else int(value))
         kind = f"{self.model(sys.modules[type(value).__module__])}.{type(value).__name__}"

@@ -11,6 +11,8 @@ from goldenspike.hdl.modulators.running_mean import RunningMean
 from goldenspike.hdl.modulators.sign import Sign
 from goldenspike.hdl.modulators.squared_error import SquaredError
 from goldenspike.hdl.modulators.two_sided import TwoSided
+from goldenspike.hdl.neurons.adaptive_lif import AdaptiveLIF
+from goldenspike.hdl.neurons.adaptive_lif_yin import AdaptiveLIFYin
 from goldenspike.hdl.neurons.conductance_lif import ConductanceLIF
 from goldenspike.hdl.neurons.leaky_readout import LeakyReadout
 from goldenspike.hdl.neurons.lif import LIF
@@ -19,12 +21,18 @@ from goldenspike.hdl.noise.empiric import Empiric
 from goldenspike.hdl.noise.filtered import Filtered
 from goldenspike.hdl.noise.sparse import Sparse
 from goldenspike.hdl.pole import Pole
-from goldenspike.hdl.randomness import Rounds, Schedule, Start, Variate
+from goldenspike.hdl.randomness import AddWords, Rounds, Schedule, Start, Variate
+from goldenspike.hdl.rules.bounded import BoundedAccumulate, BoundedUpdate
 from goldenspike.hdl.rules.codes import OneHot, Walsh
 from goldenspike.hdl.rules.delayed_conductance_perturbation import DelayedEligibility
+from goldenspike.hdl.rules.eligibility import Modulate
+from goldenspike.hdl.rules.neuromodulated_stdp import OwnPairEligibility, PairEligibility
 from goldenspike.hdl.rules.node_perturbation import Eligibility
 from goldenspike.hdl.rules.online_conductance_perturbation import OnlineEligibility
+from goldenspike.hdl.rules.spike_trace import PostTrace, PreTrace
+from goldenspike.hdl.rules.stdp import PairUpdate
 from goldenspike.hdl.rules.three_factor import Accumulate, Perturb, Scale, Update
+from goldenspike.hdl.rules.triplet_stdp import TripletPost, TripletPre, TripletUpdate
 from goldenspike.hdl.rules.weight_perturbation_0 import ActiveOnly
 from goldenspike.hdl.synapses.delta import Delta
 from goldenspike.hdl.synapses.dynamic import Dynamic
@@ -37,8 +45,11 @@ TWINS: dict[str, type[Twin]] = {
         Schedule,
         Start,
         Rounds,
+        AddWords,
         Variate,
         LIF,
+        AdaptiveLIF,
+        AdaptiveLIFYin,
         LeakyReadout,
         ConductanceLIF,
         Rate,
@@ -65,6 +76,17 @@ TWINS: dict[str, type[Twin]] = {
         ActiveOnly,
         OnlineEligibility,
         DelayedEligibility,
+        Modulate,
+        BoundedUpdate,
+        BoundedAccumulate,
+        PreTrace,
+        PostTrace,
+        PairUpdate,
+        PairEligibility,
+        OwnPairEligibility,
+        TripletPre,
+        TripletPost,
+        TripletUpdate,
     )
 }
 

@@ -57,6 +57,12 @@ def list_ports(ports: Ports) -> list[Port]:
     return found
 
 
+def output_ports(twin: "Twin") -> dict[str, Any]:
+    """Return the signals of a twin's outputs, by field."""
+    ports = list_ports(twin.cell.ports(twin.constants))
+    return {port.field: getattr(twin, port.name) for port in ports if port.group == "outputs"}
+
+
 class Twin(wiring.Component):
     """Base of all twins.
 

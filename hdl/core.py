@@ -28,13 +28,16 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from goldenspike.golden.fixed import BIT
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
+from goldenspike.golden.planned import PlannedPopulation
 from goldenspike.hdl.digest import VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.commands import Commands
 from goldenspike.hdl.units.common import HostedMemory, Tap, Unit
 from goldenspike.hdl.units.population import PopulationUnit
-from goldenspike.hdl.units.rows import word_shape, words_of
+from goldenspike.hdl.units.mirror import MirrorUnit
+from goldenspike.hdl.units.rows import WORD_BITS_LOG2, word_shape, words_of
 from goldenspike.hdl.units.sequencer import Sequencer
 from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
@@ -50,6 +53,8 @@ def check(plan: Plan, lanes: int) -> None:
         words[f"Weight of {q.name}"] = q.weight
         if q.rule is not None and q.rule.accumulate is not None:
             words[f"Accumulator of {q.name}"] = q.rule.accumulate.accumulator
+        if q.learner is not None:
+            words |= {f"{f.capitalize()} of {q.name}": fmt for f, fmt in q.learner.kept.items()}
     if plan.reward is not None and plan.reward.objective is not None:
         words["Target of reward"] = plan.reward.target
     for noun, fmt in words.items():
@@ -104,12 +109,21 @@ class Core(Unit):
         self.synapses = {
             q.name: SynapseUnit(plan, q, self.populations[q.post.name], lanes)
             for q in plan.projections
+            if q.mirror is None
+        }
+        self.mirrors = {
+            q.name: MirrorUnit(
+                q, self.synapses[q.mirror], self.populations[q.post.name], lanes
+            )
+            for q in plan.projections
+            if q.mirror is not None
         }
         self.sources = {}
         for p in plan.sources:
             depth = words_of(p.size, p.signal) * plan.ticks
             self.sources[p.name] = HostedMemory(f"{p.name}_inputs", word_shape(p.signal), depth)
-        self.sequencer = Sequencer(plan, self.populations, self.synapses, self.sources)
+        delivering = {**self.synapses, **self.mirrors}
+        self.sequencer = Sequencer(plan, self.populations, delivering, self.sources)
         self.objective = self.sequencer.objective
         self.taps: list[Tap] = list(self.sequencer.taps)
         for unit in (*self.populations.values(), *self.synapses.values()):
@@ -151,7 +165,11 @@ class Core(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        for kind, units in (("population", self.populations), ("projection", self.synapses)):
+        for kind, units in (
+            ("population", self.populations),
+            ("projection", self.synapses),
+            ("projection", self.mirrors),
+        ):
             for name, unit in units.items():
                 m.submodules[f"{kind}_{name}"] = unit
         if self.objective is not None:
@@ -202,29 +220,16 @@ class Core(Unit):
         """Join projections to their populations and to the inputs."""
         for unit in self.synapses.values():
             q, post, rows = unit.projection, unit.post, unit.rows
-            reader, active = rows, unit.deliver | unit.trace | unit.busy
-            if unit.filter is not None:
-                reader, active = unit.filter, unit.filter.start | unit.filter.busy
-            pre = self.populations.get(q.pre.name)
-            if pre is None:
-                source = self.sources[q.pre.name]
-                words = words_of(q.pre.size, q.pre.signal)
-                base = self.sequencer.bases[q.pre.name] - words * q.delay
-                m.d.comb += reader.word.eq(source.word)
-                with m.If(active):
-                    m.d.comb += [
-                        source.address.eq(base + reader.address),
-                        source.enable.eq(reader.enable),
-                    ]
+            active = unit.deliver | unit.trace | unit.busy
+            if unit.filter is None:
+                self._read(m, q.pre, q.delay, rows.address, rows.enable, rows.word, active)
             else:
-                m.d.comb += reader.word.eq(pre.read_word)
-                with m.If(active):
-                    m.d.comb += [
-                        pre.read_address.eq(reader.address),
-                        pre.read_delay.eq(q.delay),
-                        pre.read_enable.eq(reader.enable),
-                    ]
-            with m.If(unit.deliver | unit.trace | unit.busy):
+                one = unit.filter
+                going = one.start | one.busy
+                self._read(m, q.pre, q.delay, one.address, one.enable, one.word, going)
+            if unit.learner is not None:
+                self._connect_learner(m, unit)
+            with m.If(active):
                 m.d.comb += [
                     post.add.eq(unit.adding),
                     post.add_output.eq(unit.outputs if q.traces("output") else 0),
@@ -237,3 +242,71 @@ class Core(Unit):
                 for output, visit in zip(post.output_addends, unit.visits, strict=False):
                     if visit.output is not None:
                         m.d.comb += output.eq(visit.output)
+        for unit in self.mirrors.values():
+            q, post = unit.projection, unit.post
+            going = unit.deliver | unit.busy
+            self._read(m, q.pre, q.delay, unit.address, unit.enable, unit.word, going)
+            with m.If(unit.reading):
+                m.d.comb += [
+                    unit.other.guest_reading.eq(1),
+                    unit.other.guest_address.eq(unit.read_address),
+                ]
+            with m.If(going):
+                m.d.comb += [
+                    post.add.eq(unit.adding),
+                    post.receptor.eq(post.population.receptors.index(q.receptor)),
+                    post.group.eq(unit.add_group),
+                ]
+                m.d.comb += [a.eq(b) for a, b in zip(post.addends, unit.addends, strict=True)]
+        for unit in self.populations.values():
+            for field, other in unit.population.signals.items():
+                address = unit.signal_address if other.size > 1 else 0
+                if other.signal == BIT:
+                    address = address >> WORD_BITS_LOG2 if other.size > 1 else 0
+                word, going = unit.signal_words[field], unit.update | unit.busy
+                self._read(m, other, 0, address, unit.signals_read, word, going)
+
+    def _connect_learner(self, m: Module, unit: SynapseUnit) -> None:
+        """Let the parts of a rule read signals and synapses."""
+        learner: Any = unit.learner
+        q = unit.projection
+        pre, going = learner.pre, learner.prepare | learner.preparing
+        if unit.filter is None:
+            self._read(m, q.pre, q.delay, pre.address, pre.enable, pre.word, going)
+        modulator = learner.learner.modulator
+        if modulator is not None:
+            asked = learner.modulator_address, learner.modulator_enable, learner.modulator_word
+            self._read(m, modulator, 0, *asked, going)
+        with m.If(learner.reading):
+            m.d.comb += [
+                unit.guest_reading.eq(1),
+                unit.guest_address.eq(learner.address),
+            ]
+
+    def _read(
+        self,
+        m: Module,
+        population: PlannedPopulation,
+        delay: int,
+        address: Any,
+        enable: Any,
+        word: Any,
+        going: Any,
+    ) -> None:
+        """Let something read a population's signals while it is `going`."""
+        unit = self.populations.get(population.name)
+        if unit is None:
+            source = self.sources[population.name]
+            words = words_of(population.size, population.signal)
+            base = self.sequencer.bases[population.name] - words * delay
+            m.d.comb += word.eq(source.word)
+            with m.If(going):
+                m.d.comb += [source.address.eq(base + address), source.enable.eq(enable)]
+            return
+        m.d.comb += word.eq(unit.read_word)
+        with m.If(going):
+            m.d.comb += [
+                unit.read_address.eq(address),
+                unit.read_delay.eq(delay),
+                unit.read_enable.eq(enable),
+            ]

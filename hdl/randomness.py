@@ -84,6 +84,21 @@ class Rounds(Twin):
         return m
 
 
+class AddWords(Twin):
+    """Twin of :data:`goldenspike.golden.randomness.MIX`."""
+
+    cell = randomness.MIX
+
+    @staticmethod
+    def cases() -> Iterable[Nothing]:
+        return (Nothing(),)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.word.eq(self.row + self.column)  # Modulo 2**16, as the cell is.
+        return m
+
+
 class Variate(Twin):
     """Twin of :data:`goldenspike.golden.randomness.VARIATE`."""
 

@@ -92,10 +92,11 @@ def prepare(
 
 def _weights(session: Session) -> dict[str, list[int]]:
     """Return the words of all that is kept per synapse from trial to trial, by region."""
+    kept = {q.name: ("sum",) if q.learner is None else tuple(q.learner.kept) for q in session.plan.projections}
     return {
         f"{q.name}_{field}": [int(w) & host.MASK for w in session.arrays[f"{q.name}.{field}"].flat]
         for q in session.plan.projections
-        for field in ("w", "sum")
+        for field in ("w", *kept[q.name])
         if f"{q.name}.{field}" in session.arrays
     }
 
@@ -104,6 +105,8 @@ def _registers(session: Session, condition: int, reward: int = 0) -> dict[str, l
     """Return the words of the registers that a trial depends on, by region."""
     planned: Any = session.plan.reward
     known = [session.seed, session.trial]
+    if planned is None:
+        return {"registers": known}
     known += [condition] if planned.baselines > planned.bins else []
     means = [
         host.wide_words(int(session.arrays[f"reward.{field}"][place]), fmt.width)
@@ -119,6 +122,8 @@ def _registers(session: Session, condition: int, reward: int = 0) -> dict[str, l
 def _results(session: Session, outcome: Outcome, condition: int) -> dict[str, list[int]]:
     """Return the words of what the last trial left besides weights, by region."""
     if not len(outcome.errors):
+        return _registers(session, condition)
+    if session.plan.reward is None:
         return _registers(session, condition)
     known = [int(error) for error in outcome.errors[-1]]
     found = _registers(session, condition, int(outcome.rewards[-1]))
@@ -220,8 +225,8 @@ def lockstep(
     ValueError
         If the network cannot learn.
     """
-    if session.plan.reward is None:
-        raise ValueError("Network must have a reward to learn from, not none")
+    if session.plan.reward is None and not session.plan.learners:
+        raise ValueError("Network must have a rule to learn by, not none")
     core, build = built or prepare(session.plan, lanes, simulator, waves=waves is not None)
     before = session.copy()
     outcome = session.learn(stimulus, samples, traced=True, external=external)

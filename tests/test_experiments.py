@@ -25,7 +25,7 @@ NAMES = sorted(shipped())
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_experiments_learn(name):
     job = prepare(name)
-    session = Session(job.plan, job.experiment.seed)
+    session = job.session()
     before = {q.name: session.weights(q.name) for q in job.plan.plastic}
     kinds = job.plan.reward.baselines // job.plan.reward.bins  # Each has its mean from a trial.
     trials = max(3, 4 * kinds, *(q.rule.params.interval for q in job.plan.plastic))
@@ -43,7 +43,7 @@ def test_shipped_experiments_survive_writing_and_reading(name):
 @pytest.mark.parametrize("name", ["linear_node", "werfel_weight"])
 def test_metric_is_one_that_the_task_measures(name):
     job = prepare(name)
-    figures = job.task.measure(Session(job.plan, job.experiment.seed))
+    figures = job.task.measure(job.session())
     assert headline(job, figures) == job.experiment.metric
 
 

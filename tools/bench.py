@@ -346,7 +346,7 @@ def paired_runs(job: Job, lanes: int, simulator: Any, trials: int) -> tuple[floa
     built = lockstep.prepare(job.plan, lanes, simulator)
     seen = []
     for count in (1, trials, 3 * trials):  # the first loads what is compiled, and does not count
-        session = Session(job.plan, job.experiment.seed)
+        session = job.session()
         stimulus, samples = job.task.trials(0, count)
         begin = time.perf_counter()
         report = lockstep.lockstep(

@@ -129,7 +129,7 @@ def begin(job: Job, weights: Path | None, first: int) -> Session:
     """Return a session that has learned its first trials."""
     if first < 0:
         raise InputError(f"Trial to start from must be 0 or more, not {first}")
-    session = Session(job.plan, job.experiment.seed)
+    session = job.session()
     if weights is not None:
         for projection, raw in results.read_weights(weights, job.plan).items():
             with input_errors(str(weights)):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from goldenspike.golden.trial import Session
 from goldenspike.hdl.core import Core
 from goldenspike.hdl.verilog import convert
 from goldenspike.sim import lockstep, simulators
@@ -51,7 +50,7 @@ def run(
     result.unlink(missing_ok=True)
 
     console.say(f"1. {NAME}: {job.experiment.trials} trials in fixed point and in float64")
-    sessions = [Session(job.plan, job.experiment.seed, kind) for kind in ("compiled", "ideal")]
+    sessions = [job.session(kind=kind) for kind in ("compiled", "ideal")]
     histories, seconds = learning.learn(job, sessions)
     results.write_text(out / f"{NAME}.toml", write_experiment(job.experiment))
     results.write_weights(out / "weights.npz", sessions[0])
@@ -100,7 +99,7 @@ def same_bits(job: Job, trials: int, lanes: int) -> cosim.Verdict:
         bar = bars.add_task("lockstep", total=trials)
         verdict = cosim.check(
             job,
-            Session(job.plan, job.experiment.seed),
+            job.session(),
             trials,
             built,
             lanes=lanes,

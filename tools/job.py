@@ -8,6 +8,7 @@ from typing import Any
 from goldenspike.golden.fixed import Rounding
 from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.planned import PlannedProjection
+from goldenspike.golden.trial import Session
 from goldenspike.tools.console import complain, input_errors
 from goldenspike.tools.experiment import Experiment, read_experiment, task_module
 
@@ -22,6 +23,19 @@ class Job:
     experiment: Experiment
     plan: Plan
     task: Any
+
+    def session(self, seed: int | None = None, kind: str = "compiled") -> Session:
+        """Return a session that has learned nothing yet: with the weights that its task asks for.
+
+        Parameters
+        ----------
+        seed
+            By default the experiment's own.
+        """
+        session = Session(self.plan, self.experiment.seed if seed is None else seed, kind)
+        if hasattr(self.task, "initial"):
+            self.task.initial(session)
+        return session
 
 
 def prepare(name: str, *, seed: int | None = None, trials: int | None = None) -> Job:
@@ -47,9 +61,9 @@ def prepare(name: str, *, seed: int | None = None, trials: int | None = None) ->
             trials=experiment.trials if trials is None else trials,
         )
         planned = plan(experiment.network)
-        if planned.reward is None:
-            raise ValueError("Network must have a reward to learn from, not none")
-        if planned.reward.objective is None:
+        if planned.reward is None and not planned.learners:
+            raise ValueError("Network must have a rule to learn by, not none")
+        if planned.reward is not None and planned.reward.objective is None:
             raise ValueError("Objective of reward must be one that a task can set, not 'external'")
         task = task_module(experiment.task).Task(experiment.parameters, planned, experiment.seed)
     for line in warnings(planned):
@@ -64,7 +78,7 @@ def warnings(planned: Plan) -> list[str]:
         f"LSB ({drift:g} LSB of {q.weight}, {drift * q.weight.lsb:.3g}) per update on average, "
         f"with {often(planned, q)}, which ruins learning below {ENOUGH} fraction bits: take "
         "half_even or stochastic"
-        for q in planned.plastic
+        for q in (*planned.plastic, *planned.learners)
         if q.weight.frac < ENOUGH and (drift := mean_drift(q)) < 0
     ]
 
@@ -75,7 +89,9 @@ def mean_drift(q: PlannedProjection) -> float:
     To two digits. Of n bits that are dropped floor takes the mean, ``(1 - 2**-n) / 2``, away. Of a
     sum over trials those are dropped that the sum has more; it was rounded half to even itself.
     """
-    rule = q.rule
+    rule, learner = q.rule, q.learner
+    if learner is not None:
+        return -0.5 if learner.params.rounding is Rounding.FLOOR else 0.0
     if rule is None or rule.params.rounding is not Rounding.FLOOR:
         return 0.0
     dropped = rule.update.weight_shift if rule.accumulate is None else rule.accumulate.weight_shift
@@ -87,5 +103,8 @@ def often(planned: Plan, q: PlannedProjection) -> str:
     if planned.online and planned.reward is not None:
         bins = planned.reward.bins
         return f"{bins} updates a trial" if bins > 1 else "an update a trial"
-    interval = 1 if q.rule is None else q.rule.params.interval
+    if q.learner is not None and q.learner.params.learns == "tick":
+        return f"up to {planned.ticks} updates a trial"
+    rule: Any = q.rule or q.learner
+    interval = rule.params.interval
     return f"an update every {interval} trials" if interval > 1 else "an update a trial"

@@ -36,7 +36,7 @@ def run(
     job = prepare(name, trials=trials, seed=seed)
     folder = out or Path("build") / job.experiment.name
     kinds = [engine] + ["ideal"] * (beside and engine != "ideal")
-    sessions = [Session(job.plan, job.experiment.seed, kind) for kind in kinds]
+    sessions = [job.session(kind=kind) for kind in kinds]
     histories, seconds = learn(job, sessions)
     console.show(
         f"{job.experiment.name}: {job.experiment.trials} trials in {seconds:.1f} s, "

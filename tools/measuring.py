@@ -101,7 +101,7 @@ def lockstep_trials(
     for simulator in simulators:
         verdict = cosim.check(
             job,
-            Session(job.plan, job.experiment.seed),
+            job.session(),
             trials,
             lockstep.prepare(job.plan, LANES, simulator),
             lanes=LANES,

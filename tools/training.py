@@ -63,8 +63,13 @@ class History:
         return self.measured[-1][1]
 
 
-def real_errors(job: Job, kind: str, outcome: Outcome) -> np.ndarray:
-    """Return the error of every trial, unperturbed if paired, in the units `eta` refers to."""
+def real_errors(job: Job, kind: str, outcome: Outcome, samples: Any = ()) -> np.ndarray:
+    """Return the error of every trial, unperturbed if paired, in the units `eta` refers to.
+
+    Without a reward it is what the task makes of the recorded signals.
+    """
+    if job.plan.reward is None:
+        return np.asarray(job.task.losses(outcome, samples), np.float64)
     reward: Any = job.plan.reward
     raw = outcome.errors[:, 0]
     real = raw if kind == "ideal" else reward.error.to_float(raw.astype(np.float64))
@@ -111,16 +116,19 @@ def train(
     histories = [History(session.kind, trials) for session in sessions]
     stops = sorted({trials * k**2 // POINTS**2 for k in range(POINTS + 1)})
     size, done = 1, 0
+    record = job.plan.reward is None
     for stop in stops:
         while done < stop:
             begin = time.perf_counter()
             count = min(size, stop - done)
             stimulus, samples = job.task.trials(done, count)
             outcomes = in_parallel(
-                sessions, lambda session, s=stimulus, k=samples: session.learn(s, k), len(sessions)
+                sessions,
+                lambda session, s=stimulus, k=samples: session.learn(s, k, record=record),
+                len(sessions),
             )
             for history, outcome in zip(histories, outcomes, strict=True):
-                history.add(done, real_errors(job, history.kind, outcome))
+                history.add(done, real_errors(job, history.kind, outcome, samples))
             done += count
             moved(count)
             if time.perf_counter() - begin < STEP_S:

@@ -4,7 +4,8 @@
     v' = requantize(decay * (spike ? reset_value : v) + drive * current)  reset "to_value"
     spike' = v' >= threshold                                              or > with compare ">"
 
-`spike` is the neuron's own of the tick before. The sum is exact and rounded once.
+`spike` is the neuron's own of the tick before; with a refractory period it is a countdown, see
+:mod:`goldenspike.golden.neurons.spiking`. The sum is exact and rounded once.
 Source: Bellec et al., Nature Communications 11:3625 (2020) with drive "1 - decay";
 NEST's ``eprop_iaf``.
 """
@@ -14,14 +15,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from goldenspike.golden.cell import Cell, Ports, align, cell, select
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic, requantize
+from goldenspike.golden.cell import Cell, Ports, cell, select
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic
+from goldenspike.golden.neurons.spiking import (
+    check_refractory,
+    countdown,
+    drive_factor,
+    fire,
+    has_spiked,
+    integrate,
+    leak,
+)
 from goldenspike.golden.parameters import Parameters, choice, positive, unit
 
 
 class Constants(NamedTuple):
     membrane: Format
     current: Format
+    excess: Format
     frac: int
     leak_shift: int
     drive_shift: int
@@ -32,6 +43,7 @@ class Constants(NamedTuple):
     reset_value: Any
     to_value: bool
     inclusive: bool
+    refractory: int
     rounding: int
     overflow: int
 
@@ -51,6 +63,8 @@ RECEPTORS = ("current",)
 
 class Outputs(NamedTuple):
     signal: Any
+    excess: Any
+    blocked: Any
 
 
 @dataclass(frozen=True)
@@ -77,6 +91,8 @@ class Params(Parameters):
         Format of `decay` and of the drive factor.
     rounding, overflow
         How the potential is rounded and limited.
+    refractory
+        Ticks after a spike in which the neuron cannot spike; its potential goes on as always.
     """
 
     membrane: Format
@@ -89,6 +105,7 @@ class Params(Parameters):
     factor: Format = Format(False, 17, 16)
     rounding: Rounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
+    refractory: int = 0
 
     def __post_init__(self) -> None:
         unit("Decay", self.decay)
@@ -97,27 +114,24 @@ class Params(Parameters):
         choice("Reset", self.reset, ("subtract", "to_value"))
         choice("Compare", self.compare, (">=", ">"))
         deterministic("Rounding of a neuron", self.rounding)
+        check_refractory(self.refractory)
         self.constants(BIT)
 
     def constants(self, current: Format) -> Constants:
         """Return the integers for currents of a format."""
-        decay, decay_frac = self.factor.factor(self.decay, "Decay")
-        one = self.drive == "one"
-        drive, drive_frac = self.factor.factor(1.0 if one else 1.0 - self.decay, "Drive")
-        frac = max(decay_frac + self.membrane.frac, drive_frac + current.frac)
+        m = self.membrane
+        threshold = m.constant(self.threshold, "Threshold")
+        drive = drive_factor(self.drive, self.decay)
         return Constants(
-            membrane=self.membrane,
+            membrane=m,
             current=current,
-            frac=frac,
-            leak_shift=frac - decay_frac - self.membrane.frac,
-            drive_shift=frac - drive_frac - current.frac,
-            reset_shift=frac - self.membrane.frac,
-            decay=decay,
-            drive=drive,
-            threshold=self.membrane.constant(self.threshold, "Threshold"),
-            reset_value=self.membrane.constant(self.reset_value, "Reset value"),
+            excess=Format.holding(m.low - threshold, m.high - threshold, m.frac),
+            **leak(self.decay, drive, self.factor, m, current, m.frac)._asdict(),
+            threshold=threshold,
+            reset_value=m.constant(self.reset_value, "Reset value"),
             to_value=self.reset == "to_value",
             inclusive=self.compare == ">=",
+            refractory=self.refractory,
             rounding=int(self.rounding),
             overflow=int(self.overflow),
         )
@@ -126,7 +140,7 @@ class Params(Parameters):
         """Return the real numbers in the integers' place: the float64 model."""
         return constants._replace(
             decay=float(self.decay),
-            drive=1.0 if self.drive == "one" else 1.0 - self.decay,
+            drive=drive_factor(self.drive, self.decay),
             threshold=float(self.threshold),
             reset_value=float(self.reset_value),
         )
@@ -135,18 +149,19 @@ class Params(Parameters):
 @cell
 def step(c: Any, s: Any, x: Any) -> Any:
     """One tick."""
-    spiked = s.spike == 1
+    spiked = has_spiked(c, s.spike)
     kept = select(spiked & c.to_value, c.reset_value, s.v)
     reset = select(spiked & (not c.to_value), c.threshold, 0)
-    u = align(kept * c.decay, c.leak_shift) + align(x.current * c.drive, c.drive_shift)
-    v = requantize(u - align(reset, c.reset_shift), c.frac, c.membrane, c.rounding, c.overflow, 0)
-    spike = select((v > c.threshold) | ((v == c.threshold) & c.inclusive), 1, 0)
-    return State(v, spike), Outputs(spike)
+    v = integrate(c, kept, x.current, reset)
+    reached = (v > c.threshold) | ((v == c.threshold) & c.inclusive)
+    spike, signal, blocked = fire(c, s.spike, reached)
+    return State(v, spike), Outputs(signal, v - c.threshold, blocked)
 
 
 def ports(c: Constants) -> Ports:
     """Return the formats of the cell's ports."""
-    return Ports(State(c.membrane, BIT), Inputs(c.current), Outputs(BIT))
+    outputs = Outputs(BIT, c.excess, BIT)
+    return Ports(State(c.membrane, countdown(c.refractory)), Inputs(c.current), outputs)
 
 
 STEP = Cell("neurons.lif.step", step, ports)

@@ -21,6 +21,7 @@ from goldenspike.golden.table import MOST_FRAC, Table, build, evaluate
 class Constants(NamedTuple):
     output: Format
     current: Format
+    phi: Format
     table: Table
     frac: int
     half_shift: int
@@ -46,6 +47,7 @@ RECEPTORS = ("current",)
 
 class Outputs(NamedTuple):
     signal: Any
+    phi: Any
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Params(Parameters):
         return Constants(
             output=self.output,
             current=current,
+            phi=_phi_format(table, half),
             table=table,
             frac=table.frac + rate_frac,
             half_shift=table.frac - 1,
@@ -107,6 +110,13 @@ class Params(Parameters):
         return constants._replace(half=0.5 * constants.half, rate=1.0 / self.tau)
 
 
+def _phi_format(table: Table, half: int) -> Format:
+    """Return a format for all that a table's greatest line and the half could give."""
+    most = (max(table.base) << table.bits) + max(table.rise) * ((1 << table.bits) - 1)
+    middle = half << table.frac - 1
+    return Format.holding(middle - most, middle + most, table.frac)
+
+
 @cell
 def phi(c: Any, u: Any) -> Any:
     """Return phi of a current, of ``c.table.frac`` fraction bits."""
@@ -121,14 +131,15 @@ def phi(c: Any, u: Any) -> Any:
 def step(c: Any, s: Any, x: Any) -> Any:
     """One tick."""
     before = align(s.h, c.state_shift)
-    total = align(before, c.rate_shift) + (phi(c, x.current) - before) * c.rate
+    y = phi(c, x.current)
+    total = align(before, c.rate_shift) + (y - before) * c.rate
     h = requantize(total, c.frac, c.output, c.rounding, c.overflow, 0)
-    return State(h), Outputs(h)
+    return State(h), Outputs(h, y)
 
 
 def ports(c: Constants) -> Ports:
     """Return the formats of the cell's ports."""
-    return Ports(State(c.output), Inputs(c.current), Outputs(c.output))
+    return Ports(State(c.output), Inputs(c.current), Outputs(c.output, c.phi))
 
 
 STEP = Cell("neurons.rate.step", step, ports)

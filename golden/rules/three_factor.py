@@ -30,8 +30,8 @@ RATE_BITS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleParams(Parameters):
-    """What every rule is told.
+class ScaleParams(Parameters):
+    """What every rule is told that multiplies a factor and an eligibility.
 
     Parameters
     ----------
@@ -44,24 +44,53 @@ class RuleParams(Parameters):
         between are summed in `accumulator`.
     accumulator
         Format of that sum, in weight units; needed for an interval above 1.
-    rounding, overflow
-        How the weight update is rounded and limited.
     """
 
     eta: float
     factor: Format
     interval: int = 1
     accumulator: Format | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateParams(Parameters):
+    """What every rule is told about its update of the weights.
+
+    Parameters
+    ----------
+    rounding, overflow
+        How the weight update is rounded and limited.
+    """
+
     rounding: Rounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        """Check the values; what is told here has none to check."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleParams(UpdateParams, ScaleParams):
+    """What every rule is told that has a third factor."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Eta", self.eta)
         if self.interval < 1 or self.interval & (self.interval - 1) or self.interval > 1 << 16:
             raise ValueError(f"Interval must be a power of two to 65536, not {self.interval!r}")
-        if (self.accumulator is None) != (self.interval == 1):
-            needed = "given" if self.interval > 1 else "left out"
-            raise ValueError(f"Accumulator must be {needed} for an interval of {self.interval}")
+        if (self.accumulator is not None) != self.summed:
+            needed = "given" if self.summed else "left out"
+            raise ValueError(f"Accumulator must be {needed} for {self.learning}")
+
+    @property
+    def summed(self) -> bool:
+        """Whether changes are summed before weights learn them."""
+        return self.interval > 1
+
+    @property
+    def learning(self) -> str:
+        """When weights learn, in words."""
+        return f"an interval of {self.interval}"
 
 
 @dataclass(frozen=True, kw_only=True)

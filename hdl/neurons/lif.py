@@ -10,7 +10,7 @@ from amaranth.hdl import Module, Mux
 from goldenspike.golden.fixed import DETERMINISTIC, Format, Overflow
 from goldenspike.golden.neurons import lif
 from goldenspike.hdl.cell import Twin
-from goldenspike.hdl.fixed import align, multiply, named, requantize
+from goldenspike.hdl.neurons.spiking import fire, has_spiked, integrate
 
 
 class LIF(Twin):
@@ -31,8 +31,11 @@ class LIF(Twin):
             yield replace(usual, rounding=rounding, overflow=overflow).constants(current)
         for decay, drive, reset in product((0.0, 0.5, 1.0), drives, resets):
             yield replace(usual, decay=decay, drive=drive, reset=reset).constants(current)
+        for refractory, reset in product((1, 2, 5, 65534), resets):
+            yield replace(usual, reset=reset, refractory=refractory).constants(current)
         bit, sign = f("fxp-u1/0"), f("fxp-s1/0")
         yield lif.Params(f("fxp-s2/0"), 1.0, 1.0, factor=bit).constants(bit)
+        yield lif.Params(f("fxp-s2/0"), 1.0, 1.0, factor=bit, refractory=1).constants(bit)
         yield lif.Params(bit, 0.0, 1.0, compare=">", factor=bit).constants(sign)
         yield lif.Params(f("fxp-u4/2"), 0.5, 1.0, factor=f("fxp-u2/1")).constants(f("fxp-s3/-1"))
         yield lif.Params(f("fxp-s8/12"), 0.75, 0.01).constants(f("fxp-s30/20"))
@@ -43,14 +46,11 @@ class LIF(Twin):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         c = self.constants
-        kept = Mux(self.spike, c.reset_value, self.v) if c.to_value else self.v
-        u = align(multiply(kept, c.decay), c.leak_shift)
-        u = named(m, u + align(multiply(self.current, c.drive), c.drive_shift), "u")
-        if not c.to_value:
-            reset = Mux(self.spike, c.threshold, 0)
-            u = named(m, u - align(reset, c.reset_shift), "u_reset")
-        v = requantize(m, u, c.frac, c.membrane, c.rounding, c.overflow, 0)
+        spiked = has_spiked(c, self.spike)
+        kept = Mux(spiked, c.reset_value, self.v) if c.to_value else self.v
+        reset = None if c.to_value else Mux(spiked, c.threshold, 0)
+        v = integrate(m, c, kept, self.current, reset)
         m.d.comb += self.v_next.eq(v)
-        m.d.comb += self.spike_next.eq(v >= c.threshold if c.inclusive else v > c.threshold)
-        m.d.comb += self.signal.eq(self.spike_next)
+        m.d.comb += self.excess.eq(v - c.threshold)
+        fire(m, self, v >= c.threshold if c.inclusive else v > c.threshold)
         return m

@@ -20,7 +20,7 @@ def phi(m: Module, c: rate.Constants, u: Value) -> Value:
     argument = c.table.argument
     x = requantize(m, size, c.current.frac, argument, Rounding.HALF_EVEN, Overflow.SATURATE, 0)
     y = interpolate(m, c.table, x)
-    return named(m, Mux(u < 0, -y, y) + align(c.half, c.half_shift), "phi")
+    return named(m, Mux(u < 0, -y, y) + align(c.half, c.half_shift), "of_current")
 
 
 class Rate(Twin):
@@ -49,10 +49,13 @@ class Rate(Twin):
         m = Module()
         c = self.constants
         before = align(self.h, c.state_shift)
-        change = named(m, phi(m, c, self.current) - before, "change")
+        y = phi(m, c, self.current)
+        change = named(m, y - before, "change")
         # Of the cell's own shape, where `multiply` may shift: so it is proved without multiplying.
         total = named(m, align(before, c.rate_shift) + change * c.rate, "total")
         h = requantize(m, total, c.frac, c.output, c.rounding, c.overflow, 0)
         m.d.comb += self.h_next.eq(h)
         m.d.comb += self.signal.eq(h)
+        # The declared format holds every value, which may be narrower than its shape.
+        m.d.comb += self.phi.eq(y)
         return m

@@ -9,7 +9,7 @@ from goldenspike.golden.fixed import BIT
 from goldenspike.golden.plan import UNUSED, Plan, PlannedPopulation
 from goldenspike.golden.rules import three_factor
 from goldenspike.hdl.catalog import twin
-from goldenspike.hdl.cell import shape
+from goldenspike.hdl.cell import output_ports, shape
 from goldenspike.hdl.units.common import Tap, memory
 from goldenspike.hdl.units.rows import WORD_BITS, WORD_BITS_LOG2, word_shape, words_of
 from goldenspike.hdl.units.variates import FieldSource
@@ -44,17 +44,24 @@ class PopulationUnit(Elaboratable):
         In, Out: scores of neurons ``group * lanes`` and on, in the next cycle.
     read_address, read_delay, read_enable, read_word
         The signals of an update, so many ticks ago, for projections.
-    stepped, reported
-        Out: ``(valid, index)`` a cycle before a signal is reported; ``(valid, index, signal)``.
+    stepped, reported, outputs
+        Out: ``(valid, index)`` a cycle before a signal is reported; ``(valid, index, signal)``;
+        the other outputs that rules take, by field.
+    signal_address, signals_read, signal_words
+        Out, Out, In: reads the signals that the cell takes neuron by neuron, by field; words
+        stand in the next cycle. The address is that of a neuron.
+    active
+        In: whether this tick is in the window, for populations that have one.
     """
 
     def __init__(self, plan: Plan, population: PlannedPopulation, lanes: int) -> None:
         self.population, self.lanes = population, lanes
         name, size = population.name, population.size
         self.groups = -(-size // lanes)
-        widest = max((shape(fmt) for fmt in population.currents.values()), key=lambda f: f.width)
+        kinds = [shape(fmt) for fmt in population.currents.values()] or [shape(BIT)]
+        widest = max(kinds, key=lambda kind: kind.width)
         self.add = Signal(name=f"{name}_add")
-        self.receptor = Signal(range(len(population.receptors)), name=f"{name}_receptor")
+        self.receptor = Signal(range(max(len(population.receptors), 1)), name=f"{name}_receptor")
         self.group = Signal(range(self.groups), name=f"{name}_group")
         self.addends = [
             Signal(signed(widest.width + 1), name=f"{name}_addend_{k}") for k in range(lanes)
@@ -92,6 +99,18 @@ class PopulationUnit(Elaboratable):
             Tap(channel, plan.variables[f"{name}.{field}"], *self.stepped, value)
             for channel, (field, value) in enumerate(state.items())
         ]
+        self.channels = len(self.taps)
+        self.outputs = {
+            field: Signal(shape(population.outputs[field]), name=f"{name}_{field}")
+            for field in plan.taken(population)
+        }
+        self.signal_address = Signal(16, name=f"{name}_signal_address")
+        self.signal_words = {
+            field: Signal(word_shape(other.signal), name=f"{name}_{field}_word")
+            for field, other in population.signals.items()
+        }
+        self.signals_read = Signal(name=f"{name}_signals_read")
+        self.active = Signal(name=f"{name}_active")
         self.source = None
         if population.output is not None:
             output = shape(population.output)
@@ -100,6 +119,11 @@ class PopulationUnit(Elaboratable):
             noise: Any = perturbation.noise
             self.source = FieldSource(noise.bits, lanes, perturbation.stream)
             self.draws = [_Draw(self, lane, plan) for lane in range(lanes)]
+
+    def channel(self) -> int:
+        """Return a channel that nothing else writes to while the population is updated."""
+        self.channels += 1
+        return self.channels - 1
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -137,19 +161,31 @@ class PopulationUnit(Elaboratable):
             else:
                 m.d.sync += driven.eq(current)
             m.d.comb += getattr(neuron, receptor).eq(driven)
+        m.d.comb += [self.signal_address.eq(index), self.signals_read.eq(running)]
+        for field, other in p.signals.items():
+            word = self.signal_words[field]
+            if other.signal == BIT:
+                word = word.bit_select(driven_index[:WORD_BITS_LOG2] if other.size > 1 else 0, 1)
+            taken = Signal(shape(other.signal), name=f"taken_{field}")
+            m.d.sync += taken.eq(word)
+            m.d.comb += getattr(neuron, field).eq(taken)
+        if p.window is not None:
+            m.d.comb += neuron.active.eq(self.active)
         if p.output is not None:
             bank = _Bank(self, "output", shape(p.output), self.add_output, self.output_addends)
             output = bank.build(m, running, group, driving, driven_index)
             self._output_scores(m, output, driving, driven_index)
         # Step: the state of two cycles ago meets the current; the next state goes back.
-        self._state(m, neuron, index)
+        if self.next_state:
+            self._state(m, neuron, index)
         # Report: the signal, to the projections' buffer and to the objective.
         reported, report_index, signal = self.reported
         m.d.sync += [
             reported.eq(stepping),
             report_index.eq(step_index),
-            signal.eq(neuron.signal),
+            signal.eq(output_ports(neuron)["signal"]),
         ]
+        m.d.sync += [one.eq(output_ports(neuron)[f]) for f, one in self.outputs.items()]
         writing = self._signals(m)
         m.d.comb += self.busy.eq(running | driving | stepping | reported | writing | drawing)
         return m

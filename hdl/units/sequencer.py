@@ -50,10 +50,13 @@ class Sequencer(Elaboratable):
         self,
         plan: Plan,
         populations: dict[str, PopulationUnit],
-        synapses: dict[str, SynapseUnit],
+        synapses: dict[str, Any],
         sources: dict[str, HostedMemory],
     ) -> None:
         self.plan, self.populations, self.synapses = plan, populations, synapses
+        self.own: dict[str, SynapseUnit] = {
+            name: unit for name, unit in synapses.items() if isinstance(unit, SynapseUnit)
+        }
         self.run, self.flags, self.done = Signal(), Signal(2), Signal()
         self.tick = Signal()
         self.bases = {
@@ -100,8 +103,12 @@ class Sequencer(Elaboratable):
                 unit.first.eq(first),
                 unit.tick.eq(tick),
             ]
+            window = unit.population.window
+            if window is not None:
+                m.d.comb += unit.active.eq(tick >= plan.ticks - window if window else 1)
         clear, advance, ended = Signal(), Signal(), Signal()
-        for unit in self.synapses.values():
+        renewed = plan.online or bool(plan.learners)
+        for unit in self.own.values():
             delay = unit.projection.delay
             m.d.comb += [
                 unit.perturbing.eq(perturbing),
@@ -109,9 +116,21 @@ class Sequencer(Elaboratable):
                 unit.tracing.eq(tracing),
                 unit.fresh.eq(tick == delay),
                 unit.slot.eq(self.trial),
-                unit.flush.eq(clear | (advance if plan.online else 0)),
-                unit.high.eq(tick << 16 if plan.online else 0),
+                unit.flush.eq(clear | (advance if renewed else 0)),
+                unit.high.eq(tick << 16 if renewed else 0),
             ]
+            if unit.learner is not None:
+                learner = unit.learner
+                interval = learner.learner.interval
+                due = self.trial[: interval.bit_length() - 1].all() if interval > 1 else 1
+                m.d.comb += [
+                    learner.enabled.eq(flags[1]),
+                    learner.first.eq(first),
+                    learner.fresh.eq(unit.fresh),
+                    learner.due.eq(last & due),
+                    learner.flush.eq(unit.flush),
+                    learner.high.eq(unit.high),
+                ]
             if unit.rule is not None:
                 interval = unit.rule.params.interval
                 due = self.trial[: interval.bit_length() - 1].all() if interval > 1 else 1
@@ -155,6 +174,9 @@ class Sequencer(Elaboratable):
                     m.d.sync += [tick.eq(0), second.eq(0)]
                     m.d.sync += [base.eq(0) for base in bases.values()]
                     m.next = "TICK0"
+                    if plan.learners:
+                        with m.If(flags == UPDATE):  # There is nothing but what a run learns.
+                            m.next = "DONE"
                     if plan.reward is not None:
                         with m.If(flags == UPDATE):
                             m.next = "DONE" if plan.online else "REWARD0"
@@ -192,9 +214,8 @@ class Sequencer(Elaboratable):
                 m.d.sync += second.eq(1)
                 with m.If(flags[0] & ~tracing):
                     m.next = "TICK0"
-                with m.Elif(flags[1] & (plan.reward is not None)):
-                    if plan.reward is not None:
-                        m.next = "COUNTED" if plan.online else "REWARD0"
+                with m.Elif(flags[1] & (plan.reward is not None or renewed)):
+                    m.next = "COUNTED" if renewed else "REWARD0"
                 with m.Else():
                     m.next = "DONE"
             if self.judge is not None:
@@ -203,6 +224,7 @@ class Sequencer(Elaboratable):
                 if not plan.online:
                     with m.State("LEARNED"):
                         settle("COUNTED")
+            if self.judge is not None or renewed:
                 with m.State("COUNTED"):
                     m.d.sync += self.trial.eq(self.trial + 1)
                     m.next = "DONE"
@@ -232,7 +254,7 @@ class Sequencer(Elaboratable):
         def deliver(q: PlannedProjection) -> None:
             unit = self.synapses[q.name]
             arrived = _arrived(q, tick)
-            if unit.filter is not None:
+            if getattr(unit, "filter", None) is not None:
                 steps.append((unit.filter.start, arrived, unit.filter.busy))
             steps.append((unit.deliver, arrived, unit.busy))
 
@@ -249,6 +271,11 @@ class Sequencer(Elaboratable):
             if q.traces("output"):
                 unit = self.synapses[q.name]
                 steps.append((unit.trace, tracing & _arrived(q, tick), unit.busy))
+        for q in plan.learners:
+            unit: Any = self.synapses[q.name].learner
+            now = self.flags[1] & _arrived(q, tick)
+            steps.append((unit.prepare, now, unit.preparing))
+            steps.append((unit.learn, now & unit.needed, unit.busy))
         return steps
 
     def _learning(self, tick: Signal) -> list[Phase]:

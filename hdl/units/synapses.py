@@ -11,6 +11,7 @@ from goldenspike.golden.randomness import Stream
 from goldenspike.hdl.cell import shape
 from goldenspike.hdl.units.common import Region, Tap, later, memory, times
 from goldenspike.hdl.units.filters import FilterUnit
+from goldenspike.hdl.units.learner import LearnUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import RowSource
 from goldenspike.hdl.units.variates import FieldSource
@@ -57,6 +58,8 @@ class SynapseUnit(Elaboratable):
         Out: the scores of the population that are needed in the next cycle.
     rows
         The row source of the delivered signals.
+    guest_reading, guest_address, guest_words
+        In, In, Out: reads all fields of all lanes, for the learner or a mirror of the projection.
     """
 
     def __init__(
@@ -70,7 +73,12 @@ class SynapseUnit(Elaboratable):
         self.busy, self.perturbing = Signal(name=f"{name}_busy"), Signal(name=f"{name}_perturbing")
         self.negative, self.fresh = Signal(name=f"{name}_negative"), Signal(name=f"{name}_fresh")
         self.learning_now, self.due = Signal(name=f"{name}_now"), Signal(name=f"{name}_due")
-        self.filter = None if projection.filter is None else FilterUnit(plan, projection)
+        self.filter = None
+        if projection.filter is not None:
+            cell, constants = projection.filter.STEP, projection.filter_constants
+            self.filter = FilterUnit(
+                plan, f"{name}.", projection.pre.size, projection.pre.signal, cell, constants
+            )
         self.rows = RowSource(projection.pre.size, projection.signal)
         self.rule = rule = projection.rule
         self.fields: list[FieldSource] = []
@@ -88,8 +96,18 @@ class SynapseUnit(Elaboratable):
                 stream = Stream.ROUNDING + projection.number
                 self.rounding_fields = FieldSource(RANDOM_BITS, lanes, stream)
                 self.fields.append(self.rounding_fields)
+        self.learner = None
+        if projection.learner is not None:
+            self.learner = LearnUnit(plan, projection, post, lanes)
+            self.fields += self.learner.fields
+            layout |= {f: shape(fmt) for f, fmt in projection.learner.traces.items()}
         words = projection.pre.size * projection.post.size
         self.layouts = {"w": StructLayout(layout)}
+        if projection.learner is not None:
+            self.layouts |= {
+                field: StructLayout({field: shape(fmt)})
+                for field, fmt in projection.learner.kept.items()
+            }
         if rule is not None and rule.accumulate is not None:
             # The host loads a field at a time, so sums have memories of their own.
             self.layouts["sum"] = StructLayout({"sum": shape(rule.accumulate.accumulator)})
@@ -99,9 +117,15 @@ class SynapseUnit(Elaboratable):
         self.adding, self.outputs = Signal(name=f"{name}_adding"), Signal(name=f"{name}_outputs")
         self.add_group = Signal(range(self.groups), name=f"{name}_add_group")
         self.score_group = Signal(range(self.groups), name=f"{name}_score_group")
+        self.guest_reading = Signal(name=f"{name}_guest_reading")
+        self.guest_address = Signal(range(projection.pre.size * self.groups))
+        fields = [(f, kind) for each in self.layouts.values() for f, kind in each.members.items()]
+        self.guest_words = [{f: Signal(kind) for f, kind in fields} for _ in range(lanes)]
         self.taps: list[Tap] = []
         if self.filter is not None:
             self.taps += self.filter.taps
+        if self.learner is not None:
+            self.taps += self.learner.taps
         self.marking = Signal(name=f"{name}_marking")
         if rule is not None and rule.kind == "active":
             row = self.rows.o.payload.row
@@ -129,6 +153,16 @@ class SynapseUnit(Elaboratable):
                 self.filter.read_enable.eq(rows.enable),
                 rows.word.eq(self.filter.read_word),
             ]
+            if self.learner is not None:
+                pre, going = self.learner.pre, self.learner.prepare | self.learner.preparing
+                m.d.comb += pre.word.eq(self.filter.read_word)
+                with m.If(going):
+                    m.d.comb += [
+                        self.filter.read_address.eq(pre.address),
+                        self.filter.read_enable.eq(pre.enable),
+                    ]
+        if self.learner is not None:
+            m.submodules.learner = self.learner
         online = rule is not None and rule.kind == "tick"
         m.d.comb += rows.start.eq(self.deliver | self.trace)
         # Read: a row, group by group; the fields it needs must be there.
@@ -141,7 +175,8 @@ class SynapseUnit(Elaboratable):
         hit = Signal()
         go = held & hit
         m.d.comb += hit.eq(1)
-        for source in self.fields:
+        own = [source for source in (self.weight_fields, self.rounding_fields) if source is not None]
+        for source in own:
             with m.If(source.request & ~source.hit):
                 m.d.comb += hit.eq(0)
         with m.If(go):
@@ -184,7 +219,7 @@ class SynapseUnit(Elaboratable):
                 m.d.sync += [delivering.eq(0), retracing.eq(0)]
         updating = learning | (retracing & self.learning_now if online else 0)
         stride = 0 if rule is None else rule.perturbation.stride.bit_length() - 1
-        for source in self.fields:
+        for source in own:
             if source is self.rounding_fields:
                 m.d.comb += source.high.eq(self.high)
                 used = updating
@@ -255,14 +290,19 @@ class SynapseUnit(Elaboratable):
                 name = "synapses" if field == "w" else f"{field}s"
                 bank = memory(m, f"{name}_{visit.lane}", layout, q.pre.size * groups)
                 write, read = bank.write_port(), bank.read_port()
+                visited = Mux(self.guest_reading, self.guest_address, base + group)
                 m.d.comb += [
-                    read.addr.eq(Mux(reading, place, base + group)),
+                    read.addr.eq(Mux(reading, place, visited)),
                     write.addr.eq(back),
                     write.en.eq(visit.learned | (visit.traced if field == "w" else 0)),
                 ]
                 for part, _ in layout:
                     before[part] = read.data[part]
-                    m.d.comb += write.data[part].eq(visit.next[part])
+                    m.d.comb += self.guest_words[visit.lane][part].eq(read.data[part])
+                    if part in visit.next:
+                        m.d.comb += write.data[part].eq(visit.next[part])
+                if self.learner is not None:
+                    self._learned(m, visit.lane, layout, write)
                 reads[field].append(read.data[field])
                 with m.If(region.load):
                     m.d.comb += [
@@ -272,10 +312,24 @@ class SynapseUnit(Elaboratable):
                         write.data[field].eq(region.data),
                     ]
             visit.build(m, before, stage)
+        if self.learner is not None:
+            for mine, given in zip(self.learner.words, self.guest_words, strict=True):
+                m.d.comb += [mine[field].eq(given[field]) for field in mine]
         for field, region in self.regions.items():
             with m.If(asked):
                 m.d.sync += region.value.eq(Array(reads[field])[asked_lane])
         return m
+
+    def _learned(self, m: Module, lane: int, layout: StructLayout, write: Any) -> None:
+        """Let the learner write the fields of a bank that change."""
+        one: Any = self.learner
+        for part, _ in layout:
+            if part in one.next[lane]:
+                m.d.comb += [
+                    write.addr.eq(one.write_address),
+                    write.en.eq(one.writing[lane]),
+                    write.data[part].eq(one.next[lane][part]),
+                ]
 
     def _active(self, m: Module, row: Signal, done: Any, stage: Any) -> None:
         """Add the marks of rows whose input was active; learning a row clears its mark."""

@@ -41,6 +41,7 @@ class Visit:
             field: Signal(member.shape)
             for layout in unit.layouts.values()
             for field, member in layout
+            if rule is not None
         }
         apart = rule is not None and rule.kind == "tick"
         channel = lane

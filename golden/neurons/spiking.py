@@ -1,0 +1,85 @@
+"""What spiking neurons share: leak, drive and reset; the refractory period.
+
+    v'     = requantize(decay * v + drive * current - reset)
+    fires  = reached and spike <= 1
+    spike' = 1 + refractory if fires, else max(spike - 1, 0)
+
+`spike` counts down from a spike: it is ``1 + refractory`` in the tick after one, when the neuron
+is reset, and above 1 in the `refractory` ticks in which the neuron is blocked: it cannot spike,
+while its potential goes on as always. Without a refractory period it is the spike of the tick
+before. The sum is exact and rounded once.
+Source: Bellec et al., Nature Communications 11:3625 (2020).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from goldenspike.golden.cell import align, cell, clamp, select
+from goldenspike.golden.fixed import Format, requantize
+
+LONGEST = (1 << 16) - 2
+"""Ticks of the longest refractory period: `spike` then fills 16 bits."""
+
+
+class Leak(NamedTuple):
+    """The part of a neuron's constants that its potential needs; shifts align the sum's terms."""
+
+    frac: int
+    leak_shift: int
+    drive_shift: int
+    reset_shift: int
+    decay: int
+    drive: int
+
+
+def leak(
+    decay: float, drive: float, factor: Format, membrane: Format, current: Format, reset_frac: int
+) -> Leak:
+    """Return the integers for two factors in a format, and a reset of some fraction bits."""
+    raw_decay, decay_frac = factor.factor(decay, "Decay")
+    raw_drive, drive_frac = factor.factor(drive, "Drive")
+    fracs = decay_frac + membrane.frac, drive_frac + current.frac, reset_frac
+    frac = max(fracs)
+    return Leak(frac, *(frac - term for term in fracs), raw_decay, raw_drive)
+
+
+def drive_factor(drive: str, decay: float) -> float:
+    """Return what the current is multiplied by: 1 or, with ``"complement"``, 1 - decay."""
+    return 1.0 if drive == "one" else 1.0 - decay
+
+
+def check_refractory(ticks: Any) -> None:
+    """Raise TypeError or ValueError unless `ticks` is a refractory period."""
+    if type(ticks) is not int:
+        raise TypeError(f"Refractory must be an integer, not {ticks!r}")
+    if not 0 <= ticks <= LONGEST:
+        raise ValueError(f"Refractory must be 0 to {LONGEST}, not {ticks!r}")
+
+
+def countdown(refractory: int) -> Format:
+    """Return the format of `spike`."""
+    return Format.holding(0, refractory + 1, 0)
+
+
+@cell
+def has_spiked(c: Any, spike: Any) -> Any:
+    """Return whether the neuron spiked in the tick before."""
+    return spike == c.refractory + 1
+
+
+@cell
+def integrate(c: Any, v: Any, current: Any, reset: Any) -> Any:
+    """Return the next potential."""
+    u = align(v * c.decay, c.leak_shift) + align(current * c.drive, c.drive_shift)
+    u = u - align(reset, c.reset_shift)
+    return requantize(u, c.frac, c.membrane, c.rounding, c.overflow, 0)
+
+
+@cell
+def fire(c: Any, spike: Any, reached: Any) -> Any:
+    """Return the next `spike`; whether the neuron fires, and whether it is blocked, 0 or 1."""
+    free = spike <= 1
+    fires = reached & free
+    left = clamp(spike - 1, 0, LONGEST)
+    return select(fires, c.refractory + 1, left), select(fires, 1, 0), select(free, 0, 1)

@@ -1,0 +1,394 @@
+"""A rule with eligibility traces: what runs its parts, neuron by neuron and synapse by synapse."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Elaboratable, Module, Mux, Signal, Value
+from amaranth.lib.data import StructLayout
+
+from goldenspike.golden.cell import Nothing
+from goldenspike.golden.fixed import BIT, RANDOM_BITS, Format
+from goldenspike.golden.plan import Plan
+from goldenspike.golden.planned import PlannedProjection
+from goldenspike.golden.randomness import MIX, Stream
+from goldenspike.hdl.catalog import twin
+from goldenspike.hdl.cell import output_ports, shape
+from goldenspike.hdl.units.common import Tap, later, memory, times
+from goldenspike.hdl.units.filters import FilterUnit
+from goldenspike.hdl.units.population import PopulationUnit
+from goldenspike.hdl.units.rows import WORD_BITS_LOG2, RowSource, word_shape
+from goldenspike.hdl.units.variates import FieldSource
+
+
+def unpacked(word: Value, formats: dict[str, Format]) -> dict[str, Value]:
+    """Return the fields of a word, the first one lowest."""
+    found, place = {}, 0
+    for name, fmt in formats.items():
+        part = word[place : place + fmt.width]
+        found[name] = part.as_signed() if fmt.signed else part
+        place += fmt.width
+    return found
+
+
+class LearnUnit(Elaboratable):
+    """Runs the parts of a rule after the populations of a tick have been updated.
+
+    The part of postsynaptic neurons follows their reports. Then `prepare` steps the presynaptic
+    neurons and makes the factors, one neuron a cycle, and `learn` visits the synapses, `lanes` a
+    cycle: read, trace, update, write; without traces one stage less.
+
+    Parameters
+    ----------
+    plan, projection
+        What it is.
+    post
+        The unit of the postsynaptic population.
+    lanes
+        Synapses a cycle, a power of two.
+
+    Members
+    -------
+    prepare, preparing, learn, busy
+        In, Out, In, Out: start of a phase; whether it is under way, from the next cycle on.
+    needed
+        Out, after the preparation: whether a visit changes anything.
+    enabled, first, fresh, due
+        In: whether this trial learns; first tick of a trial; first tick in which signals arrive;
+        whether what was summed is learned.
+    flush, high
+        In: new random fields begin; what is or-ed into their indices.
+    modulator_address, modulator_enable, modulator_word
+        Out, Out, In: reads the signals of the modulator.
+    reading, address, words
+        Out, Out, In: reads the synapses of all lanes; their fields stand in the next cycle.
+    writing, write_address, next
+        Out: writes the fields of the lanes' synapses.
+    """
+
+    def __init__(
+        self, plan: Plan, projection: PlannedProjection, post: PopulationUnit, lanes: int
+    ) -> None:
+        q, self.post, self.lanes = projection, post, lanes
+        self.projection = q
+        self.learner = learner = q.learner
+        assert learner is not None
+        name, size = q.name, q.post.size
+        self.groups = -(-size // lanes)
+        parts = learner.parts
+        pre = parts["pre"]
+        self.pre = FilterUnit(plan, f"{name}.pre_", q.pre.size, q.signal, pre.cell, pre.constants)
+        width = sum(fmt.width for fmt in pre.outputs.values())
+        self.rows = RowSource(q.pre.size, Format(False, width, 0))
+        self.prepare, self.preparing = Signal(name=f"{name}_prepare"), Signal()
+        self.learn, self.busy = Signal(name=f"{name}_learn"), Signal(name=f"{name}_learning")
+        self.needed = Signal(name=f"{name}_needed")
+        self.enabled, self.first = Signal(name=f"{name}_enabled"), Signal(name=f"{name}_first")
+        self.fresh, self.due = Signal(name=f"{name}_fresh"), Signal(name=f"{name}_due")
+        self.flush, self.high = Signal(name=f"{name}_flush"), Signal(32, name=f"{name}_high")
+        self.modulator_address, self.modulator_enable = Signal(16), Signal()
+        self.modulator_word = Signal(1)
+        if learner.modulator is not None:
+            self.modulator_word = Signal(word_shape(learner.modulator.signal))
+        self.reading, self.writing = Signal(), [Signal() for _ in range(lanes)]
+        self.address = Signal(range(q.pre.size * self.groups))
+        self.write_address = Signal.like(self.address)
+        state = {**learner.traces, **learner.kept, "w": q.weight}
+        self.words = [{field: Signal(shape(fmt)) for field, fmt in state.items()} for _ in range(lanes)]
+        changing = [field for field in state if field not in learner.fixed]
+        self.next = [{field: Signal(shape(state[field])) for field in changing} for _ in range(lanes)]
+        self.index = [Signal(32) for _ in range(lanes)]
+        self.taps = list(self.pre.taps)
+        for lane in range(lanes):
+            for k, (field, value) in enumerate(self.next[lane].items()):
+                variable = plan.variables[f"{name}.{field}"]
+                channel = lane + k * lanes
+                self.taps.append(
+                    Tap(channel, variable, self.writing[lane], self.index[lane], value)
+                )
+        self.traced: dict[str, Signal] = {}
+        if "post" in parts:
+            for field, fmt in parts["post"].state.items():
+                self.traced[field] = Signal(shape(fmt), name=f"post_{field}")
+                variable = plan.variables[f"{name}.post_{field}"]
+                valid, index, _ = post.reported
+                self.taps.append(
+                    Tap(post.channel(), variable, valid & self.enabled, index, self.traced[field])
+                )
+        self.factor = self.factored = None
+        if learner.factor is not None:
+            self.factor = Signal(shape(learner.factor.outputs["factor"]), name=f"{name}_factor")
+            self.factored = Signal(), Signal(range(size))
+            variable = plan.variables[f"{name}.factor"]
+            valid, index = self.factored
+            channel = len(self.pre.taps)  # The two phases go on at once.
+            self.taps.append(Tap(channel, variable, valid, index, self.factor))
+        self.fields: list[FieldSource] = []
+        if learner.words:
+            number = q.number
+            self.row_words = FieldSource(RANDOM_BITS, 1, Stream.ROUNDING_ROW + number)
+            self.column_words = FieldSource(RANDOM_BITS, lanes, Stream.ROUNDING_COLUMN + number)
+            self.fields = [self.row_words, self.column_words]
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        learner: Any = self.learner
+        m.submodules.pre = self.pre
+        m.submodules.rows = self.rows
+        m.d.comb += [
+            self.pre.start.eq(self.prepare),
+            self.pre.fresh.eq(self.fresh),
+            self.pre.read_address.eq(self.rows.address),
+            self.pre.read_enable.eq(self.rows.enable),
+            self.rows.word.eq(self.pre.read_word),
+            self.rows.all.eq(1 if not learner.skips else 0),
+        ]
+        group = Signal(range(self.groups))
+        given = self._post(m, group)
+        making = self._factors(m, group, given)
+        m.d.comb += self.preparing.eq(self.pre.busy | making)
+        self._visit(m, group, given)
+        return m
+
+    def _lane_of(self, index: Signal) -> tuple[Any, Any]:
+        """Return the group and the lane of a postsynaptic neuron."""
+        bits = self.lanes.bit_length() - 1
+        return index >> bits, index[:bits] if bits else 0
+
+    def _post(self, m: Module, group: Signal) -> list[dict[str, Value]]:
+        """Add the part of postsynaptic neurons; return its outputs, by lane."""
+        learner: Any = self.learner
+        self.post_address = Signal(range(self.groups))
+        m.d.comb += self.post_address.eq(group)
+        if learner.post is None:
+            return [{} for _ in range(self.lanes)]
+        m.submodules.post = one = twin(learner.post.cell, learner.post.constants)
+        _, next_index = self.post.stepped
+        valid, index, signal = self.post.reported
+        reported = {**self.post.outputs, "signal": signal}
+        m.d.comb += [getattr(one, name).eq(reported[name]) for name in learner.post.inputs]
+        writing = valid & self.enabled
+        if self.traced:
+            layout = StructLayout({field: one.shape() for field, one in self.traced.items()})
+            store = memory(m, "post_state", layout, self.post.population.size)
+            write, read = store.write_port(), store.read_port()
+            m.d.comb += [
+                read.addr.eq(next_index),
+                write.addr.eq(index),
+                write.en.eq(writing),
+            ]
+            for field, value in self.traced.items():
+                m.d.comb += [
+                    getattr(one, field).eq(Mux(self.first, 0, read.data[field])),
+                    value.eq(getattr(one, f"{field}_next")),
+                    write.data[field].eq(value),
+                ]
+        outputs = Cat(*output_ports(one).values())
+        at, mine = self._lane_of(index)
+        found = []
+        for lane in range(self.lanes):
+            bank = memory(m, f"post_{lane}", len(outputs), self.groups)
+            write, read = bank.write_port(), bank.read_port()
+            m.d.comb += [
+                write.addr.eq(at),
+                write.data.eq(outputs),
+                write.en.eq(writing & (mine == lane)),
+                read.addr.eq(self.post_address),
+            ]
+            found.append(unpacked(read.data, learner.post.outputs))
+        return found
+
+    def _factors(self, m: Module, group: Signal, given: list[dict[str, Value]]) -> Any:
+        """Add what makes the factors; put them among what is `given`; return whether it runs."""
+        learner: Any = self.learner
+        if learner.factor is None:
+            m.d.comb += self.needed.eq(1)
+            return 0
+        size = self.projection.post.size
+        running, index = Signal(), Signal(range(size))
+        with m.If(self.prepare):
+            m.d.sync += [running.eq(1), index.eq(0)]
+        with m.Elif(running):
+            m.d.sync += index.eq(index + 1)
+            with m.If(index == size - 1):
+                m.d.sync += running.eq(0)
+        at, mine = self._lane_of(index)
+        with m.If(running):
+            m.d.comb += self.post_address.eq(at)
+        scaling, scaled_index = later(m, running, "scaling"), later(m, index, "scaled_index")
+        m.submodules.factor = one = twin(learner.factor.cell, learner.factor.constants)
+        known = {}
+        if learner.modulator is not None:
+            many, signal = learner.modulator.size > 1, learner.modulator.signal
+            place = index if many else 0
+            m.d.comb += [
+                self.modulator_address.eq(place >> WORD_BITS_LOG2 if signal == BIT else place),
+                self.modulator_enable.eq(running),
+            ]
+            known["modulator"] = self.modulator_word
+            if signal == BIT:
+                bit = scaled_index[:WORD_BITS_LOG2] if many else 0
+                known["modulator"] = self.modulator_word.bit_select(bit, 1)
+        lane = later(m, mine, "scaled_lane") if self.lanes > 1 else 0
+        for name in given[0]:
+            values = [one_lane[name] for one_lane in given]
+            known[name] = Array(values)[lane] if self.lanes > 1 else values[0]
+        m.d.comb += [getattr(one, name).eq(known[name]) for name in learner.factor.inputs]
+        assert self.factor is not None and self.factored is not None
+        valid, factored = self.factored
+        m.d.sync += [
+            self.factor.eq(output_ports(one)["factor"]),
+            valid.eq(scaling),
+            factored.eq(scaled_index),
+        ]
+        if learner.skips:
+            with m.If(self.prepare):
+                m.d.sync += self.needed.eq(0)
+            with m.Elif(valid & (self.factor != 0)):
+                m.d.sync += self.needed.eq(1)
+        else:
+            m.d.comb += self.needed.eq(1)
+        at, mine = self._lane_of(factored)
+        for k in range(self.lanes):
+            bank = memory(m, f"factor_{k}", self.factor.shape(), self.groups)
+            write, read = bank.write_port(), bank.read_port()
+            m.d.comb += [
+                write.addr.eq(at),
+                write.data.eq(self.factor),
+                write.en.eq(valid & (mine == k)),
+                read.addr.eq(group),
+            ]
+            given[k]["factor"] = read.data
+        return running | scaling | valid
+
+    def _columns(self, m: Module, group: Signal) -> tuple[Signal, list[Value]]:
+        """Add what draws the words of columns; return whether it is at it, and those of a group."""
+        drawing, place = Signal(), Signal(range(self.groups))
+        source = self.column_words
+        with m.If(self.learn):
+            m.d.sync += [drawing.eq(1), place.eq(0)]
+        with m.Elif(drawing & source.hit):
+            m.d.sync += place.eq(place + 1)
+            with m.If(place == self.groups - 1):
+                m.d.sync += drawing.eq(0)
+        bits = self.lanes.bit_length() - 1
+        m.d.comb += [
+            source.flush.eq(self.flush),
+            source.high.eq(self.high),
+            source.request.eq(drawing),
+            source.index.eq(place << bits),
+        ]
+        found = []
+        for lane in range(self.lanes):
+            bank = memory(m, f"column_{lane}", RANDOM_BITS, self.groups)
+            write, read = bank.write_port(), bank.read_port()
+            m.d.comb += [
+                write.addr.eq(place),
+                write.data.eq(source.fields.word_select(lane, RANDOM_BITS)),
+                write.en.eq(drawing & source.hit),
+                read.addr.eq(group),
+            ]
+            found.append(read.data)
+        return drawing, found
+
+    def _visit(self, m: Module, group: Signal, given: list[dict[str, Value]]) -> None:
+        """Add the visit of the synapses, row by row, group by group."""
+        learner: Any = self.learner
+        rows, groups, size = self.rows, self.groups, self.projection.pre.size
+        streaming, held, row = Signal(), Signal(), Signal(range(size))
+        base = Signal.like(self.address)
+        values = Signal.like(rows.o.payload.signal)
+        last = group == groups - 1
+        go = held
+        start = self.learn
+        drawing, columns = Signal(), []
+        if learner.words:
+            drawing, columns = self._columns(m, group)
+            start = later(m, drawing, "drew") & ~drawing
+            source = self.row_words
+            m.d.comb += [
+                source.flush.eq(self.flush),
+                source.high.eq(self.high),
+                source.request.eq(held),
+                source.index.eq(row),
+            ]
+            go = held & source.hit
+        m.d.comb += rows.start.eq(start)
+        taken = rows.o.valid & rows.o.ready
+        m.d.comb += rows.o.ready.eq(streaming & (~held | (go & last)))
+        with m.If(go):
+            m.d.sync += group.eq(Mux(last, 0, group + 1))
+        with m.If(start):
+            m.d.sync += [streaming.eq(1), group.eq(0)]
+        with m.Elif(streaming):
+            with m.If(taken):
+                m.d.sync += [
+                    held.eq(1),
+                    row.eq(rows.o.payload.row),
+                    values.eq(rows.o.payload.signal),
+                    base.eq(times(rows.o.payload.row, groups)),
+                ]
+            with m.Elif(go & last):
+                m.d.sync += held.eq(0)
+            with m.If(rows.done & ~held):
+                m.d.sync += streaming.eq(0)
+        m.d.comb += [self.reading.eq(streaming), self.address.eq(base + group)]
+        # What goes with a word: one cycle old where it is traced, older where it is written.
+        stages = 3 if learner.synapse is not None else 2
+        valid, at = go, self.address
+        place = Cat(group, row)
+        under_way = streaming | drawing | (start if learner.words else 0)
+        delayed = []
+        for k in range(stages):
+            valid = later(m, valid, f"valid_{k}")
+            at = later(m, at, f"at_{k}")
+            place = later(m, place, f"place_{k}")
+            delayed.append(valid)
+        m.d.comb += [
+            self.busy.eq(under_way | Cat(delayed).any()),
+            self.write_address.eq(at),
+        ]
+        known = unpacked(later(m, values, "values"), learner.pre.outputs)
+        word = later(m, self.row_words.fields, "row_word") if learner.words else None
+        for lane in range(self.lanes):
+            mine = {**known, **given[lane], "due": self.due, "word": 0}
+            if learner.words:
+                m.submodules[f"mix_{lane}"] = mix = twin(MIX, Nothing())
+                m.d.comb += [mix.row.eq(word), mix.column.eq(columns[lane])]
+                mine["word"] = mix.word
+            self._lane(m, lane, mine)
+            bits = self.lanes.bit_length() - 1
+            column = Signal(16, name=f"column_{lane}")
+            m.d.comb += [
+                column.eq((place[: len(group)] << bits) + lane),
+                self.index[lane].eq(Cat(column, place[len(group) :])),
+                self.writing[lane].eq(valid & (column < self.projection.post.size)),
+            ]
+
+    def _lane(self, m: Module, lane: int, known: dict[str, Any]) -> None:
+        """Add a lane's twins, of the synapse and of the update, and the registers between."""
+        learner: Any = self.learner
+        before, after = self.words[lane], self.next[lane]
+        update = learner.update
+        kept: dict[str, Any] = {field: before[field] for field in update.state}
+        if learner.synapse is not None:
+            part = learner.synapse
+            m.submodules[f"synapse_{lane}"] = one = twin(part.cell, part.constants)
+            for field in part.state:
+                fixed = field in learner.fixed
+                value = before[field] if fixed else Mux(self.fresh, 0, before[field])
+                m.d.comb += getattr(one, field).eq(value)
+                if not fixed:
+                    traced = later(m, getattr(one, f"{field}_next"), f"{field}_traced_{lane}")
+                    m.d.sync += after[field].eq(traced)
+            m.d.comb += [getattr(one, name).eq(known[name]) for name in part.inputs]
+            known = {**known, **output_ports(one)}
+            known = {
+                name: later(m, Value.cast(known[name]), f"{name}_later_{lane}")
+                for name in update.inputs
+            }
+            kept = {field: later(m, v, f"{field}_later_{lane}") for field, v in kept.items()}
+        m.submodules[f"update_{lane}"] = one = twin(update.cell, update.constants)
+        m.d.comb += [getattr(one, name).eq(known[name]) for name in update.inputs]
+        for field in update.state:
+            m.d.comb += getattr(one, field).eq(kept[field])
+            if field in after:
+                m.d.sync += after[field].eq(getattr(one, f"{field}_next"))

@@ -1,12 +1,13 @@
 # Everything runs in .venv, which is made on first use. PYTHON names another interpreter.
 export PYTHON ?= python3
-.PHONY: help demo test lint clean system
+.PHONY: help demo test lint peers clean system
 
 help:
 	@echo "make demo   the tour: a learning network, its hardware, and their equality"
 	@echo "make test   all tests but the long ones (those: .venv/bin/pytest -n 2 -m long)"
 	@echo "make lint   ruff and basedpyright"
-	@echo "make clean  remove what was made here, .venv too"
+	@echo "make peers  install the other simulators that goldenspike bench and reproduce run too"
+	@echo "make clean  remove what was made here, .venv and .peers too"
 
 demo: .venv/installed
 	.venv/bin/goldenspike demo
@@ -19,6 +20,9 @@ lint: .venv/installed
 	.venv/bin/ruff format --check
 	.venv/bin/basedpyright --project .types
 
+peers: .venv/installed
+	.venv/bin/python -m goldenspike.tools.peers
+
 .venv/installed: pyproject.toml constraints.txt tools/setup.sh | system
 	@sh tools/setup.sh python
 	@touch $@
@@ -29,5 +33,5 @@ system:
 	    $(problem),$(error $(problem)))
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .peers build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldenspike.golden.modulators import (
     count_error,
+    learning_signal,
     paired,
     running_mean,
     squared_error,
@@ -20,14 +21,19 @@ from goldenspike.golden.neurons import (
 from goldenspike.golden.noise import empiric, filtered, sparse
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.rules import (
+    adaptive_feedback,
     conductance_perturbation,
     delayed_conductance_perturbation,
+    delta_rule,
+    eprop,
+    eprop_adaptive,
     finite_difference,
     hybrid_perturbation,
     multiplexed_perturbation,
     neuromodulated_stdp,
     node_perturbation,
     online_conductance_perturbation,
+    rflo,
     stdp,
     triplet_stdp,
     weight_perturbation,
@@ -42,6 +48,7 @@ NEURONS = {
     "leaky_readout": leaky_readout,
     "conductance_lif": conductance_lif,
     "rate": rate,
+    "learning_signal": learning_signal,
 }
 RULES = {
     "weight_perturbation": weight_perturbation,
@@ -56,7 +63,16 @@ RULES = {
     "stdp": stdp,
     "neuromodulated_stdp": neuromodulated_stdp,
     "triplet_stdp": triplet_stdp,
+    "delta_rule": delta_rule,
+    "eprop": eprop,
+    "eprop_adaptive": eprop_adaptive,
+    "rflo": rflo,
+    "adaptive_feedback": adaptive_feedback,
 }
+PERTURBING = {name: module for name, module in RULES.items() if module.TRACE != "every"}
+"""Rules that learn from a reward what perturbations do."""
+TRACING = {name: module for name, module in RULES.items() if module.TRACE == "every"}
+"""Rules with eligibility traces, whose third factor is a population."""
 OBJECTIVES = {"squared_error": squared_error, "count_error": count_error}
 BASELINES = {"paired": paired, "two_sided": two_sided, "running_mean": running_mean}
 NOISES = {"sparse": sparse, "filtered": filtered, "empiric": empiric}

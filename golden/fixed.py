@@ -204,7 +204,7 @@ def round_shift(x: Any, shift: int, rounding: int, word: Any) -> Any:
     if rounding == Rounding.HALF_UP:
         return quotient + select(rest >= half, 1, 0)
     if rounding == Rounding.HALF_EVEN:
-        return quotient + select((rest > half) | ((rest == half) & ((quotient & 1) == 1)), 1, 0)
+        return (x + (half - 1) + (quotient & 1)) >> shift  # A tie goes up from odd quotients only.
     if rounding == Rounding.TOWARD_ZERO:
         return quotient + select((x < 0) & (rest > 0), 1, 0)
     if shift <= RANDOM_BITS:

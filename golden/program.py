@@ -30,8 +30,10 @@ class _Program(LearnerWriter):
             "from goldenspike.golden.cell import Nothing, align",
             "from goldenspike.golden.digest import note",
             "from goldenspike.golden.engine import fill_fields, fill_variates",
+            "from goldenspike.golden.narrow import narrowed",
             *sorted(self.imports),
             "",
+            *(f"{name} = narrowed({path!r})" for name, path in sorted(self.narrowed.items())),
             *known,
             "",
             f"def run({', '.join(arguments)}):",
@@ -284,7 +286,12 @@ class _Program(LearnerWriter):
 
 
 def program(
-    plan: Plan, arguments: list[str], traced: bool, constants: dict[str, Any] | None = None
+    plan: Plan,
+    arguments: list[str],
+    traced: bool,
+    constants: dict[str, Any] | None = None,
+    *,
+    narrow: bool = False,
 ) -> str:
     """Return the source of the function that runs trials of a plan.
 
@@ -298,5 +305,7 @@ def program(
         Whether it computes digests and traces.
     constants
         Constants that are written into the source, by name, instead of being arguments.
+    narrow
+        Whether cells calculate in 32 bits where these are enough.
     """
-    return _Program(plan, traced).text(arguments, constants or {})
+    return _Program(plan, traced, narrow).text(arguments, constants or {})

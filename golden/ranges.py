@@ -37,6 +37,14 @@ class Maybe:
         return Interval(min(a.low, b.low), max(a.high, b.high), a.widest or b.widest)
 
 
+class Operands(list[int]):
+    """Bit lengths, those of constant operands among them."""
+
+    def note(self, *operands: int) -> None:
+        """Add the bits of constants that intermediates meet."""
+        self.extend(Format.holding(min(n, -1), max(n, 0), 0).width for n in operands)
+
+
 class Interval:
     """All integers ``low..high``; `widest` collects the bit lengths met on the way."""
 
@@ -92,11 +100,15 @@ class Interval:
             if min(self.low, other.low) < 0:
                 raise TypeError("Cells must join only conditions and unsigned numbers with &")
             return self._join(other, 0, min(self.high, other.high))
+        if isinstance(self.widest, Operands):
+            self.widest.note(other)
         inside = self.low >= 0 and self.high <= other and other & (other + 1) == 0
         return self._join(0, self.low if inside else 0, self.high if inside else other)
 
     def clamp(self, low: int, high: int) -> Interval:
         """Return the interval limited to ``low..high``."""
+        if isinstance(self.widest, Operands):
+            self.widest.note(low, high)
         return self._join(0, max(low, min(self.low, high)), max(low, min(self.high, high)))
 
     def lookup(self, table: tuple[int, ...]) -> Interval:
@@ -137,8 +149,15 @@ class Interval:
         return True if self.low == self.high == b.low == b.high else Maybe()
 
 
-def reach(cell: Cell, constants: Any) -> tuple[dict[str, Interval], int]:
+def reach(
+    cell: Cell, constants: Any, *, operands: bool = False
+) -> tuple[dict[str, Interval], int]:
     """Run a cell on the whole range of its ports.
+
+    Parameters
+    ----------
+    operands
+        Whether the constants that masks and limits are made of count as well.
 
     Returns
     -------
@@ -148,7 +167,7 @@ def reach(cell: Cell, constants: Any) -> tuple[dict[str, Interval], int]:
         Bits of the widest intermediate, as two's complement.
     """
     ports = cell.ports(constants)
-    widest: list[int] = [1]
+    widest: list[int] = Operands([1]) if operands else [1]
 
     def filled(formats: Any) -> Any:
         return type(formats)(*(Interval(f.low, f.high, widest) for f in formats))

@@ -422,7 +422,8 @@ class Session:
             constants = {name: with_arrays(value) for name, value in constants.items()}
         arguments |= {} if own else constants
         names = [name.replace(".", "__") for name in arguments]
-        source = program(plan, names, traced, constants if own else None)
+        narrow = own and not real and bool(plan.learners)
+        source = program(plan, names, traced, constants if own else None, narrow=narrow)
         if self.kind == "python":
             engine.load(source).run(*arguments.values())
         else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldenspike.golden.cell import Nothing
+from goldenspike.golden.narrow import fits
 
 if TYPE_CHECKING:
     from goldenspike.golden.cell import Cell
@@ -42,20 +43,21 @@ class Lines:
 class PlanWriter:
     """What every part of a plan's program is written with."""
 
-    def __init__(self, plan: Plan, traced: bool) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, traced: bool, narrow: bool = False) -> None:
+        self.plan, self.narrow = plan, narrow
         self.write = Lines(traced)
         self.imports: set[str] = set()
+        self.narrowed: dict[str, str] = {}
 
     def number(self, name: str) -> int:
         """Return a variable's number."""
         return self.plan.variables[name].number
 
     def model(self, module: Any) -> str:
-        """Import a model's module; return the name it goes by."""
+        """Import a model's module; return the name it goes by, which no population can have."""
         package, _, name = module.__name__.rpartition(".")
-        self.imports.add(f"from {package} import {name}")
-        return name
+        self.imports.add(f"from {package} import {name} as _{name}")
+        return f"_{name}"
 
     def call(
         self, cell: Cell, constants: tuple[str, Any], state: list[str], inputs: list[str]
@@ -71,6 +73,10 @@ class PlanWriter:
         """
         module = self.model(sys.modules[cell.step.__module__])
         ports = cell.ports(constants[1])
+        called = module
+        if self.narrow and fits(cell, constants[1]):
+            called = f"{module}_narrow"
+            self.narrowed[called] = cell.step.__module__
 
         def group(formats: Any, fields: list[str]) -> str:
             if not fields and isinstance(formats, Nothing):
@@ -78,7 +84,7 @@ class PlanWriter:
             return f"{module}.{type(formats).__name__}({', '.join(fields)})"
 
         given = f"{group(ports.state, state)}, {group(ports.inputs, inputs)}"
-        self.write(f"s, o = {module}.{cell.step.__name__}({constants[0]}, {given})")
+        self.write(f"s, o = {called}.{cell.step.__name__}({constants[0]}, {given})")
 
     def literal(self, value: Any) -> str:
         """Return the source of a constant: a number, a table, or named tuples of such."""

@@ -6,6 +6,7 @@ from goldenspike.golden.cell import Cell
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import Requantize
 from goldenspike.hdl.modulators.count_error import CountError
+from goldenspike.hdl.modulators.learning_signal import LearningSignal
 from goldenspike.hdl.modulators.paired import Paired
 from goldenspike.hdl.modulators.running_mean import RunningMean
 from goldenspike.hdl.modulators.sign import Sign
@@ -25,13 +26,29 @@ from goldenspike.hdl.randomness import AddWords, Rounds, Schedule, Start, Variat
 from goldenspike.hdl.rules.bounded import BoundedAccumulate, BoundedUpdate
 from goldenspike.hdl.rules.codes import OneHot, Walsh
 from goldenspike.hdl.rules.delayed_conductance_perturbation import DelayedEligibility
+from goldenspike.hdl.rules.descent import Descend, DescendSlope, Err
 from goldenspike.hdl.rules.eligibility import Modulate
+from goldenspike.hdl.rules.eprop import Psi
+from goldenspike.hdl.rules.learning import (
+    Gather,
+    LearningAccumulate,
+    LearningUpdate,
+    Regulate,
+)
+from goldenspike.hdl.rules.local_gradient import (
+    AdaptedFilteredGradient,
+    AdaptedGradient,
+    FilteredGradient,
+    InstantGradient,
+)
 from goldenspike.hdl.rules.neuromodulated_stdp import OwnPairEligibility, PairEligibility
 from goldenspike.hdl.rules.node_perturbation import Eligibility
 from goldenspike.hdl.rules.online_conductance_perturbation import OnlineEligibility
+from goldenspike.hdl.rules.rflo import PassSignal, Slope
 from goldenspike.hdl.rules.spike_trace import PostTrace, PreTrace
 from goldenspike.hdl.rules.stdp import PairUpdate
 from goldenspike.hdl.rules.three_factor import Accumulate, Perturb, Scale, Update
+from goldenspike.hdl.rules.trace import ActiveTrace, EligibleTrace, Traced
 from goldenspike.hdl.rules.triplet_stdp import TripletPost, TripletPre, TripletUpdate
 from goldenspike.hdl.rules.weight_perturbation_0 import ActiveOnly
 from goldenspike.hdl.synapses.delta import Delta
@@ -87,6 +104,24 @@ TWINS: dict[str, type[Twin]] = {
         TripletPre,
         TripletPost,
         TripletUpdate,
+        EligibleTrace,
+        Traced,
+        ActiveTrace,
+        Descend,
+        DescendSlope,
+        Err,
+        LearningUpdate,
+        LearningAccumulate,
+        Gather,
+        Regulate,
+        LearningSignal,
+        InstantGradient,
+        FilteredGradient,
+        AdaptedGradient,
+        AdaptedFilteredGradient,
+        PassSignal,
+        Slope,
+        Psi,
     )
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -441,3 +444,13 @@ def threefry2x32(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, i
 def threefry() -> Callable[..., tuple[int, int]]:
     """Give ``threefry((key0, key1), (counter0, counter1))``, which shares nothing with golden."""
     return threefry2x32
+
+
+@pytest.fixture(scope="session")
+def reference_eprop() -> ModuleType:
+    """Give the module of e-prop in floating point, which shares nothing with golden."""
+    path = Path(__file__).with_name("reference_eprop.py")
+    spec: Any = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

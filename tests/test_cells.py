@@ -21,7 +21,7 @@ from goldenspike.golden import fixed, randomness, ranges
 from goldenspike.golden.cell import Cell, Nothing
 from goldenspike.golden.fixed import BIT, RANDOM_BITS, Format, Overflow, Rounding
 from goldenspike.golden.modulators import count_error, paired, running_mean, squared_error
-from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.neurons import adaptive_lif, adaptive_lif_yin, leaky_readout, lif
 from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
@@ -95,21 +95,91 @@ def lifs(draw: Any, store: Store) -> Case:
         Format(False, bits + 1, bits),
         draw(ROUNDINGS),
         draw(OVERFLOWS),
+        draw(st.integers(0, 3)),
     )
 
     def equation(v: int, spike: int, **x: int) -> dict[str, int]:
         drive = 1 if p.drive == "one" else 1 - decay
         driven = drive * value(x["current"], current)
+        spiked = spike == 1 + p.refractory
         if p.reset == "subtract":
-            real = decay * value(v, m) + driven - threshold * spike
+            real = decay * value(v, m) + driven - threshold * spiked
         else:
-            real = decay * (start if spike else value(v, m)) + driven
+            real = decay * (start if spiked else value(v, m)) + driven
         after = store(real, m, p.rounding, p.overflow)
-        reached = value(after, m) - threshold
-        spikes = int(reached >= 0 if p.compare == ">=" else reached > 0)
-        return {"v": after, "spike": spikes, "signal": spikes}
+        excess = value(after, m) - threshold
+        spikes = int((excess >= 0 if p.compare == ">=" else excess > 0) and spike <= 1)
+        return {
+            "v": after,
+            "spike": 1 + p.refractory if spikes else max(spike - 1, 0),
+            "signal": spikes,
+            "excess": int(excess * Fraction(2) ** m.frac),
+            "blocked": int(spike > 1),
+        }
 
     return Case(lif.STEP, p.constants(current), equation)
+
+
+@st.composite
+def adaptives(draw: Any, store: Store) -> Case:
+    """Make cases of e-prop's adaptive neurons."""
+    return draw(adaptive_cases(store, adaptive_lif))
+
+
+@st.composite
+def yins(draw: Any, store: Store) -> Case:
+    """Make cases of Yin's adaptive neurons."""
+    return draw(adaptive_cases(store, adaptive_lif_yin))
+
+
+@st.composite
+def adaptive_cases(draw: Any, store: Store, module: Any) -> Case:
+    """Make cases of adaptive neurons of either kind."""
+    yin = module is adaptive_lif_yin
+    m = draw(FORMATS.filter(lambda f: f.high > 0))
+    a, current, bits = draw(ERRORS), draw(FORMATS), draw(st.integers(0, 4))
+    decay, rho = (Fraction(draw(st.integers(0, 1 << bits)), 1 << bits) for _ in range(2))
+    beta = Fraction(draw(st.integers(0, 4 << bits)), 1 << bits)
+    threshold = draw(st.integers(1, m.high)) * Fraction(2) ** -m.frac
+    refractory = draw(st.integers(0, 2))
+    more = {} if yin else {"drive": draw(st.sampled_from(["one", "complement"]))}
+    p = module.Params(
+        m,
+        float(decay),
+        float(threshold),
+        float(rho),
+        float(beta),
+        a,
+        Format(False, bits + 3, bits),
+        refractory,
+        Format(False, bits + 1, bits),
+        draw(ROUNDINGS),
+        draw(OVERFLOWS),
+        **more,
+    )
+    c = p.constants(current)
+
+    def equation(v: int, b: int, spike: int, **x: int) -> dict[str, int]:
+        z = int(spike == 1 + refractory)
+        jump = 1 - rho if yin else 1
+        drive = 1 - decay if yin or p.drive == "complement" else 1
+        risen = store(rho * value(b, a) + jump * z, a, p.rounding, p.overflow)
+        A = threshold + beta * value(risen, a)
+        reset = A * z if yin else threshold * z
+        real = decay * value(v, m) + drive * value(x["current"], current) - reset
+        after = store(real, m, p.rounding, p.overflow)
+        excess = value(after, m) - A
+        spikes = int((excess > 0 if yin else excess >= 0) and spike <= 1)
+        return {
+            "v": after,
+            "b": risen,
+            "spike": 1 + refractory if spikes else max(spike - 1, 0),
+            "signal": spikes,
+            "excess": int(excess * Fraction(2) ** c.excess.frac),
+            "blocked": int(spike > 1),
+        }
+
+    return Case(module.STEP, c, equation)
 
 
 @st.composite
@@ -300,6 +370,8 @@ CASES: dict[str, Cases] = {
     for cell, cases in (
         (fixed.REQUANTIZE, requantizations),
         (lif.STEP, lifs),
+        (adaptive_lif.STEP, adaptives),
+        (adaptive_lif_yin.STEP, yins),
         (leaky_readout.STEP, readouts),
         (delta.STEP, deltas),
         (three_factor.PERTURB, perturbations),
@@ -381,7 +453,7 @@ def named(given: tuple) -> dict[str, int]:
 def test_every_cell_but_the_cipher_has_cases() -> None:
     cipher = {randomness.SCHEDULE.name, randomness.START.name, randomness.ROUNDS.name}
     modules = [fixed, randomness, lif, leaky_readout, delta, three_factor, node_perturbation]
-    modules += [squared_error, count_error, paired, running_mean]
+    modules += [adaptive_lif, adaptive_lif_yin, squared_error, count_error, paired, running_mean]
     cells = {v.name for m in modules for v in vars(m).values() if isinstance(v, Cell)}
     assert cells == set(CASES) | cipher
 

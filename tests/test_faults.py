@@ -247,7 +247,7 @@ MORE = {
         "fixed.py", "up.eq(rest > Value", "up.eq(rest >= Value", LEARN[1:2]
     ),
     "signal is the spike of the tick before": Fault(
-        "neurons/lif.py", "signal.eq(self.spike_next)", "signal.eq(self.spike)", ROUNDED[:2]
+        "neurons/spiking.py", "signal.eq(fires)", "signal.eq(twin.spike)", ROUNDED[:2]
     ),
     "rotations are in the wrong order": Fault(
         "randomness.py",

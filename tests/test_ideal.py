@@ -167,28 +167,28 @@ BASELINES: dict[str, Any] = {
 
 def rule_of(name: str, **changes: Any) -> Any:
     """Return the parameters of a rule with many bits."""
-    kind = catalog.RULES[name].Params
+    kind = catalog.PERTURBING[name].Params
     needed = [f.name for f in fields(kind) if f.default is MISSING]
     return kind(**{field: REAL[field] for field in needed} | changes)
 
 
 def online(rule: str) -> bool:
     """Return whether a rule learns during trials."""
-    return catalog.RULES[rule].TRACE == "tick"
+    return catalog.PERTURBING[rule].TRACE == "tick"
 
 
 def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rule and the changes of every case that can be."""
-    for name, baseline in product(catalog.RULES, catalog.BASELINES):
+    for name, baseline in product(catalog.PERTURBING, catalog.BASELINES):
         stateful = getattr(rule_of(name), "noise", None) is not None
         if baseline == "running_mean" or not (online(name) or (stateful and baseline != "paired")):
             yield name, {"baseline": baseline}
     for noise, baseline in product(catalog.NOISES, catalog.BASELINES):
         if noise == "sparse" or baseline != "two_sided":
             yield "node_perturbation", {"noise": noise, "baseline": baseline}
-    for name, synapse in product(catalog.RULES, catalog.SYNAPSES):
+    for name, synapse in product(catalog.PERTURBING, catalog.SYNAPSES):
         yield name, {"synapse": synapse, "baseline": "running_mean"}
-    for name in catalog.RULES:
+    for name in catalog.PERTURBING:
         if online(name):
             yield name, {"sign": True, "delay": 1, "baseline": "running_mean"}
         else:
@@ -211,7 +211,7 @@ def wide(
     simple = synapse is None and getattr(rule_of(name, **changes), "noise", None) is None
     # Weights times signals, plus variates, and factors times eligibilities are exact.
     weight = Format(True, 46, 40) if simple else Format(True, 34, 26)
-    if catalog.RULES[name].TRACE in ("none", "active"):
+    if catalog.PERTURBING[name].TRACE in ("none", "active"):
         changes["factor"] = Format(True, 46, 40)
     if interval > 1:
         changes |= {"interval": interval, "accumulator": weight}
@@ -248,7 +248,7 @@ def test_every_model_of_the_catalog_is_compared() -> None:
     assert NOISES.keys() == catalog.NOISES.keys()
     assert SYNAPSES.keys() == catalog.SYNAPSES.keys()
     assert BASELINES.keys() == catalog.BASELINES.keys()
-    assert {name for name, _ in CASES} == catalog.RULES.keys()
+    assert {name for name, _ in CASES} == catalog.PERTURBING.keys()
     for part in ("noise", "synapse", "baseline"):
         used = {changes.get(part) for _, changes in CASES} - {None}
         assert used == getattr(catalog, f"{part.upper()}S").keys()

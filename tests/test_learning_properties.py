@@ -26,7 +26,7 @@ F = Format.parse
 SEEDS = st.integers(0, 2**32 - 1)
 FIXED_ROUNDINGS = [r for r in Rounding if r is not Rounding.STOCHASTIC]
 Stimulate = Callable[..., Stimulus]
-every_rule = pytest.mark.parametrize("name", catalog.RULES)
+every_rule = pytest.mark.parametrize("name", catalog.PERTURBING)
 
 VALUES = {
     "eta": 0.125,
@@ -63,12 +63,12 @@ SLOW = running_mean.Params(2.0**-8)
 
 def online(name: str) -> bool:
     """Return whether a rule learns during trials."""
-    return catalog.RULES[name].TRACE == "tick"
+    return catalog.PERTURBING[name].TRACE == "tick"
 
 
 def rule_of(name: str, **changes: Any) -> Any:
     """Return the parameters of a rule, with an accumulator if it needs one."""
-    kind = catalog.RULES[name].Params
+    kind = catalog.PERTURBING[name].Params
     needed = [f.name for f in fields(kind) if f.default is MISSING]
     if changes.get("interval", 1) > 1:
         changes.setdefault("accumulator", F("fxp-s24/16"))
@@ -78,7 +78,7 @@ def rule_of(name: str, **changes: Any) -> Any:
 @st.composite
 def rules(draw: Any, name: str, **given: Any) -> Any:
     """Draw the parameters of a rule but those that are given."""
-    known = {f.name for f in fields(catalog.RULES[name].Params)}
+    known = {f.name for f in fields(catalog.PERTURBING[name].Params)}
     drawn = {field: draw(s) for field, s in OPTIONS.items() if field in known - given.keys()}
     if online(name):
         drawn["interval"] = 1
@@ -202,8 +202,8 @@ def test_a_hot_rule_does_reach_the_ends(name: str, stimulate: Stimulate) -> None
 
 @every_rule
 def test_eligibilities_reach_the_ends_of_a_narrow_format(name: str, stimulate: Stimulate) -> None:
-    if "eligibility" not in {f.name for f in fields(catalog.RULES[name].Params)}:
-        assert catalog.RULES[name].TRACE in ("none", "active")
+    if "eligibility" not in {f.name for f in fields(catalog.PERTURBING[name].Params)}:
+        assert catalog.PERTURBING[name].TRACE in ("none", "active")
         return
     fmt = F("fxp-s3/2")
     made = plan(network(name, rule_of(name, eligibility=fmt), signal="fxp-u3/0"))
@@ -308,7 +308,7 @@ def test_weights_of_silent_inputs(name: str, stimulate: Stimulate, data: Any) ->
     session.learn(stimulus, [0] * 16)
     diffused = (integers(session) != before).any(axis=1)[rows]
     # Rules that have nothing but the variate cannot tell them from the others.
-    assert diffused.any() == (catalog.RULES[name].TRACE == "none")
+    assert diffused.any() == (catalog.PERTURBING[name].TRACE == "none")
 
 
 @every_rule
@@ -358,7 +358,7 @@ def test_exchanged_inputs_learn_exchanged_weights(
 
 def has(name: str, field: str) -> bool:
     """Return whether a rule has a parameter."""
-    return field in {f.name for f in fields(catalog.RULES[name].Params)}
+    return field in {f.name for f in fields(catalog.PERTURBING[name].Params)}
 
 
 @every_rule

@@ -41,13 +41,13 @@ def line(table: Table, x: int) -> Fraction:
     return y * Fraction(2) ** -(table.frac - table.bits)
 
 
-def equation(c: Any, store: Store, h: int, u: int) -> int:
-    """Return the next h by the docstring's equation, on fractions."""
+def equation(c: Any, store: Store, h: int, u: int) -> tuple[int, Fraction]:
+    """Return the next h and phi by the docstring's equation, on fractions."""
     x = store(abs(u) * Fraction(2) ** -c.current.frac, c.table.argument)
     phi = line(c.table, x) * (-1 if u < 0 else 1) + Fraction(c.table.halved, 2)
     real = h * Fraction(2) ** -c.output.frac
     share = c.rate * Fraction(2) ** -c.rate_shift
-    return store((1 - share) * real + share * phi, c.output, c.rounding, c.overflow)
+    return store((1 - share) * real + share * phi, c.output, c.rounding, c.overflow), phi
 
 
 @pytest.mark.parametrize("halved", [0, 1])
@@ -94,10 +94,11 @@ def test_cases_are_their_equations_on_every_side(
     rng = np.random.default_rng(number)
     given = [draw_raw(rng, f, (300,)) for f in (c.output, c.current)]
     for h, u in np.transpose(given).tolist():
-        want = equation(c, store, h, u)
-        assert STEP.step(c, State(h), Inputs(u)) == (State(want), Outputs(want))
-        assert STEP.step(c, State(np.int64(h)), Inputs(np.int64(u))) == (State(want), (want,))
-        assert compiled(c, State(h), Inputs(u)) == (State(want), Outputs(want))
+        want, y = equation(c, store, h, u)
+        both = State(want), Outputs(want, y * 2**c.phi.frac)
+        assert STEP.step(c, State(h), Inputs(u)) == both
+        assert STEP.step(c, State(np.int64(h)), Inputs(np.int64(u))) == both
+        assert compiled(c, State(h), Inputs(u)) == both
     assert ranges.check(STEP, c, "here") >= 0
 
 
@@ -111,8 +112,9 @@ def test_the_largest_tables_are_their_equations(
         rng = np.random.default_rng(1)
         given = [draw_raw(rng, f, (300,)) for f in (c.output, c.current)]
         for h, u in np.transpose(given).tolist():
-            want = equation(c, store, h, u)
-            assert STEP.step(c, State(h), Inputs(u)) == (State(want), Outputs(want))
+            want, y = equation(c, store, h, u)
+            both = State(want), Outputs(want, y * 2**c.phi.frac)
+            assert STEP.step(c, State(h), Inputs(u)) == both
         assert ranges.check(STEP, c, "here") > 8
 
 
@@ -146,8 +148,9 @@ def test_on_floats_it_is_the_function_itself(function: str, u: float, compiled: 
     exact = math.tanh(u) if function == "tanh" else 1.0 / (1.0 + math.exp(-u))
     want = 0.7 + (exact - 0.7) / 3.0
     for step in (STEP.step, compiled):
-        (h,), (signal,) = step(c, State(0.7), Inputs(u))
+        (h,), (signal, y) = step(c, State(0.7), Inputs(u))
         assert h == signal == pytest.approx(want, rel=4e-16, abs=2e-16)  # doubles' last bits
+        assert y == pytest.approx(exact, rel=4e-16, abs=2e-16)
 
 
 ENTRIES = (3, -7, 0, 12, 5, 5, -1, 2)

@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 from goldenspike.golden import catalog
 from goldenspike.golden.cell import Nothing
 from goldenspike.golden.fixed import BIT, RANDOM_BITS, Format, Overflow, Rounding
+from goldenspike.golden.network import Network, Population, Projection, Source
+from goldenspike.golden.neurons import lif
+from goldenspike.golden.plan import plan
 from goldenspike.golden.rules import (
     bounded,
     eligibility,
@@ -29,6 +32,7 @@ from goldenspike.golden.rules import (
     triplet_stdp,
 )
 from goldenspike.golden.rules.eligibility import Part
+from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.rules.neuromodulated_stdp import OwnPairEligibility, PairEligibility
 from goldenspike.hdl.rules.spike_trace import PreTrace
 from goldenspike.hdl.rules.stdp import PairUpdate
@@ -123,6 +127,11 @@ class Run:
     @property
     def w(self) -> Any:
         return self.state["update.w"]
+
+    def begin(self) -> None:
+        """Begin a trial: traces are 0."""
+        kept = ("update.", "synapse.plus", "synapse.minus")
+        self.state |= {name: 0 for name in self.state if not name.startswith(kept)}
 
     def part(self, name: str, known: dict[str, Any]) -> dict[str, Any]:
         """Step a part; return its outputs."""
@@ -307,8 +316,8 @@ def test_modulated_updates_are_their_equation(
         return {"w": limited(raw, weight, params), **sums}
 
     part = params.update(weight, {"factor": factor, "eligibility": e})
-    homes = (bounded if params.low is not None or params.high is not None else three_factor,)
-    assert part.cell in [v for m in homes for v in (m.UPDATE, m.ACCUMULATE)]
+    home = bounded if params.low is not None or params.high is not None else three_factor
+    assert part.cell in (home.UPDATE, home.ACCUMULATE)
     agree(part.cell, part.constants, equation)
 
 
@@ -613,6 +622,51 @@ def test_rows_without_spikes_and_traces_change_nothing(
     for t in range(post + 2):
         assert run.tick(0, t % 3 == 0, word=word) == w
     assert not RSTDP.skips
+
+
+# In a network
+
+NETWORKED = [
+    *(STDP, replace(STDP, coincident=False, low=0.2, high=0.6), TRIPLET),
+    replace(RSTDP, coefficients="synapse"),
+    replace(RSTDP, learns="trial", accumulator=F("fxp-s30/28")),
+]
+
+
+@pytest.mark.parametrize(
+    ("params", "kind", "delay"),
+    [
+        *((params, "python", delay) for params in NETWORKED for delay in (0, 2)),
+        *((params, "compiled", 1) for params in NETWORKED[1:4]),
+    ],
+)
+def test_networks_learn_what_the_parts_do_by_hand(params: Any, kind: str, delay: int) -> None:
+    ticks, trials = 40, 3
+    populations = (
+        *(Population("a", 5, Source()), Population("dopamine", 1, Source(F("fxp-s16/12")))),
+        Population("b", 3, lif.Params(F("fxp-s16/10"), 0.9, 0.5)),
+    )
+    projection = Projection("a", "b", WEIGHT, delay, mean=0.4, initial=0.1, rule=params)
+    session = Session(plan(Network(ticks, populations, (projection,))), 5, kind)
+    rng = np.random.default_rng(11)
+    spikes = rng.random((trials, ticks, 5)) < 0.2
+    pulses = rng.integers(-2048, 2048, (trials, ticks, 1))
+    inputs = {"a": spikes.astype(np.int64), "dopamine": pulses}
+    runs = {}
+    starts = session.weights("a_to_b")
+    for place in product(range(5), range(3)):
+        runs[place] = Run(params, WEIGHT, float(starts[place]))
+    fired = session.learn(Stimulus(inputs), range(trials), record=True).signals
+    assert fired.sum() > trials
+    for (j, i), run in runs.items():
+        for k in range(trials):
+            run.begin()
+            for t in range(delay, ticks):
+                more = {"modulator": int(pulses[k, t, 0]), "due": int(t == ticks - 1)}
+                run.tick(int(spikes[k, t - delay, j]), int(fired[k, t, i]), **more)
+    learned = session.arrays["a_to_b.w"]
+    assert learned.tolist() == [[runs[j, i].w for i in range(3)] for j in range(5)]
+    assert (session.weights("a_to_b") != starts).sum() > 7
 
 
 # Compiled reals, parameters, twins

@@ -174,7 +174,7 @@ def rule_rows() -> list[tuple[str, str, str, str]]:
     rows = []
     random = np.random.default_rng(1)
     trials = 50
-    for rule in catalog.RULES:
+    for rule in catalog.PERTURBING:
         planned = plan(a1_network(rule))
         source, reward = planned.sources[0], planned.reward
         high = min(source.signal.high, 1 << 13)

@@ -39,9 +39,10 @@ def leak(
     """Return the integers for two factors in a format, and a reset of some fraction bits."""
     raw_decay, decay_frac = factor.factor(decay, "Decay")
     raw_drive, drive_frac = factor.factor(drive, "Drive")
-    fracs = decay_frac + membrane.frac, drive_frac + current.frac, reset_frac
-    frac = max(fracs)
-    return Leak(frac, *(frac - term for term in fracs), raw_decay, raw_drive)
+    leak_frac, current_frac = decay_frac + membrane.frac, drive_frac + current.frac
+    frac = max(leak_frac, current_frac, reset_frac)
+    shifts = frac - leak_frac, frac - current_frac, frac - reset_frac
+    return Leak(frac, *shifts, raw_decay, raw_drive)
 
 
 def drive_factor(drive: str, decay: float) -> float:

@@ -46,7 +46,9 @@ class ErrorInputs(NamedTuple):
     signal: Any
 
 
-def sloped_constants(rate: float, modulator: Format, psi: Format, factor: Format) -> Any:
+def sloped_constants(
+    rate: float, modulator: Format, psi: Format, factor: Format
+) -> SlopedConstants:
     """Return the integers for a real rate, kept to 16 significant bits."""
     scale = three_factor.factor_constants(rate, modulator, factor)
     exact = modulator.times(psi)
@@ -59,14 +61,16 @@ def sloped_constants(rate: float, modulator: Format, psi: Format, factor: Format
     return SlopedConstants(modulator, psi, product, factor, exact.frac, frac, scale.rate)
 
 
-def descent(params: RuleParams, values: dict[str, Format]) -> Part:
-    """Return the factor of a postsynaptic neuron by its modulator and, if it has one, its psi."""
-    if "psi" in values:
-        modulator, psi = values["modulator"], values["psi"]
-        c: Any = sloped_constants(params.eta, modulator, psi, params.factor)
-        return Part(DESCEND_SLOPE, c, c._replace(rate=float(params.eta)))
-    c = three_factor.factor_constants(params.eta, values["modulator"], params.factor)
+def descent(params: RuleParams, modulator: Format) -> Part:
+    """Return the factor of a postsynaptic neuron by its modulator."""
+    c = three_factor.factor_constants(params.eta, modulator, params.factor)
     return Part(DESCEND, c, c._replace(rate=float(params.eta)))
+
+
+def sloped(params: RuleParams, modulator: Format, psi: Format) -> Part:
+    """Return the factor of a postsynaptic neuron by its modulator and its slope."""
+    c = sloped_constants(params.eta, modulator, psi, params.factor)
+    return Part(DESCEND_SLOPE, c, c._replace(rate=float(params.eta)))
 
 
 def erring(params: RuleParams, signal: Format) -> Part:

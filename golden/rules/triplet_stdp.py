@@ -96,9 +96,9 @@ class Params(TickParams):
         pair, triplet = (self.amplitude.constant(a, name) for name, a in amplitudes.items())
         frac = self.amplitude.frac + self.trace.frac
         c = NeuronConstants(one, two, self.drive, frac, self.trace.frac, pair, triplet)
-        ideals = (t.ideal(decay) for t, decay in zip((one, two), decays, strict=True))
-        real = NeuronConstants(*ideals, *c[2:5], *map(float, amplitudes.values()))
-        return Part(cell, c, real)
+        real = c._replace(one=one.ideal(decays[0]), two=two.ideal(decays[1]))
+        a2, a3 = amplitudes.values()
+        return Part(cell, c, real._replace(pair=float(a2), triplet=float(a3)))
 
     def pre(self, signal: Format) -> Part:
         """Return the traces of a presynaptic neuron."""

@@ -53,11 +53,13 @@ class DescendSlope(Twin):
         f = Format.parse
         for rate in RATES:
             for modulator, psi, factor in (
-                *(("fxp-s16/12", "fxp-u8/8", "fxp-s18/20"), ("fxp-s18/10", "fxp-u12/8", "fxp-s8/8")),
+                *(("fxp-s16/12", "fxp-u8/8", "fxp-s18/20"), ("fxp-s9/4", "fxp-u6/6", "fxp-s8/8")),
                 *(("fxp-s1/0", "fxp-u1/0", "fxp-s1/0"), ("fxp-s9/-2", "fxp-u3/1", "fxp-s4/6")),
-                *(("fxp-u4/2", "fxp-s4/3", "fxp-u4/2"), ("fxp-s34/30", "fxp-u24/20", "fxp-s30/36")),
+                ("fxp-u4/2", "fxp-s4/3", "fxp-u4/2"),
             ):
                 yield descent.sloped_constants(rate, f(modulator), f(psi), f(factor))
+        fine = f("fxp-s34/30"), f("fxp-u24/20"), f("fxp-s30/36")
+        yield descent.sloped_constants(1e-4, *fine)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

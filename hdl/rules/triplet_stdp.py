@@ -107,7 +107,8 @@ class TripletUpdate(Twin):
                 *("fxp-u1/0 fxp-u1/0 fxp-u1/0", "fxp-s2/3 fxp-s2/0 fxp-s1/0"),
                 *("fxp-u4/-1 fxp-u3/1 fxp-s3/4", "fxp-s2/0 fxp-u8/6 fxp-u6/6"),
             ):
-                yield triplet_stdp.constants(*map(f, formats.split()), rounding, overflow)
+                weight, trace, drive = map(f, formats.split())
+                yield triplet_stdp.constants(weight, trace, drive, rounding, overflow)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

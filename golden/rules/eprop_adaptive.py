@@ -1,0 +1,83 @@
+"""E-prop for LIF neurons whose threshold adapts: what a spike did to it lasts as long.
+
+    zbar_j' = requantize(decay * zbar_j + gain * z_j)       every tick and presynaptic neuron
+    factor_i = requantize(-eta * L_i)                       every tick and postsynaptic neuron
+    e = psi_i * (zbar_j' - beta * eps)                      every tick and synapse
+    eps' = rho * eps + e = psi_i * zbar_j' + (rho - psi_i * beta) * eps
+    ebar' = k * ebar + (1 - k) * e                          or e itself, without a filter
+    w' = requantize(w + factor_i * ebar')                   every tick, or summed over the trial
+
+e is made of eps before its update. How each is rounded is said in
+:mod:`goldenspike.golden.rules.local_gradient`. All else is as in ``eprop``; with beta 0, so is e.
+Source: Bellec et al., Nature Communications 11:3625 (2020), equations 24 and 25; NEST's
+``eprop_iaf_adapt`` goes in the same order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goldenspike.golden.fixed import Format
+from goldenspike.golden.parameters import number
+from goldenspike.golden.rules import eprop, local_gradient
+from goldenspike.golden.rules.eligibility import Part
+from goldenspike.golden.rules.learning import below_one
+
+PERTURBS = "nothing"
+TRACE = "every"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params(eprop.Params):
+    """Parameters of e-prop for adaptive LIF: `eligibility` is needed, filtered or not.
+
+    Parameters
+    ----------
+    rho
+        Factor per tick that the postsynaptic neurons' adaptation keeps, 0 to below 1.
+    beta
+        What that adaptation raises the threshold by, 0 or more.
+    adaptation
+        Format of eps and of what it leaves of a trace, signed; the paper's tasks need 9 bits
+        before the point.
+    rho_factor, beta_factor
+        Formats of `rho` and `beta`.
+    """
+
+    rho: float
+    beta: float
+    adaptation: Format
+    rho_factor: Format = Format(False, 17, 16)
+    beta_factor: Format = Format(False, 18, 16)
+
+    def __post_init__(self) -> None:
+        below_one("Rho", self.rho, self.rho_factor)
+        number("Beta", self.beta)
+        if not 0 <= self.beta < float("inf"):
+            raise ValueError(f"Beta must be 0 or more, not {self.beta!r}")
+        self.beta_factor.factor(self.beta, "Beta")
+        if not self.adaptation.signed:
+            raise ValueError(f"Adaptation must be signed, not {self.adaptation}")
+        super().__post_init__()
+
+    @property
+    def local(self) -> bool:
+        """Synapses make eligibilities of their own."""
+        return True
+
+    @property
+    def kind(self) -> str:
+        """What is said of eligibilities, in words."""
+        return "neurons whose threshold adapts"
+
+    def synapse(self, values: dict[str, Format]) -> Part:
+        """Return the eligibility of a synapse."""
+        assert self.eligibility is not None
+        return local_gradient.gradient(
+            *(values["trace"], values["psi"], self.eligibility),
+            self.filter_decay,
+            self.filter_factor,
+            local_gradient.Adaptation(
+                self.rho, self.beta, self.adaptation, self.rho_factor, self.beta_factor
+            ),
+        )

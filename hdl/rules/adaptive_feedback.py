@@ -1,0 +1,1 @@
+"""Adaptive feedback: its hardware is trace.py, descent.py, three_factor.py and learning.py."""

@@ -1,0 +1,1 @@
+"""E-prop for adaptive LIF neurons: its hardware is that of eprop.py."""

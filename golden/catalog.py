@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldenspike.golden.modulators import (
     count_error,
+    error,
     learning_signal,
     paired,
     running_mean,
@@ -48,6 +49,7 @@ NEURONS = {
     "leaky_readout": leaky_readout,
     "conductance_lif": conductance_lif,
     "rate": rate,
+    "error": error,
     "learning_signal": learning_signal,
 }
 RULES = {

@@ -62,6 +62,10 @@ def learner(
         raise ValueError(f"Network must have no reward, as the rule of {q.name} has a modulator")
     if q.delay >= network.ticks:
         raise ValueError(f"Delay of {q.name} must be below the {network.ticks} ticks, not {q.delay}")
+    if getattr(params, "trial_ticks", None) not in (None, network.ticks):
+        raise ValueError(
+            f"Trial ticks of {q.name} must be {network.ticks}, not {params.trial_ticks}"
+        )
     modulator = _modulator(params, q.name, post, populations)
     outputs = post.outputs
     parts: dict[str, Part | None] = {"pre": params.pre(d.signal)}

@@ -87,16 +87,10 @@ def _has_cells(module: object) -> bool:
 
 def _overloaded(tree: ast.Module) -> set[str]:
     """Return the names of the functions in whose place Numba compiles another one."""
-    calls = [d for node in tree.body if isinstance(node, ast.FunctionDef) for d in node.decorator_list]
-    return {
-        call.args[0].id
-        for call in calls
-        if isinstance(call, ast.Call) and isinstance(call.args[0], ast.Name) and _marked_call(call)
-    }
-
-
-def _marked_call(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Name) and call.func.id == "overload"
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    calls = [d for node in functions for d in node.decorator_list if isinstance(d, ast.Call)]
+    named = [d for d in calls if isinstance(d.func, ast.Name) and d.func.id == "overload"]
+    return {d.args[0].id for d in named if isinstance(d.args[0], ast.Name)}
 
 
 @functools.cache

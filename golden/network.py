@@ -22,7 +22,7 @@ from goldenspike.golden.parameters import (
 )
 
 RESERVED = ("reward", "targets")
-"""What a population may not be called: these names mean something else."""
+"""What no population may be called in a network with a reward, where these are something else."""
 LIMIT = 1 << 16
 """Neurons of a population and ticks of a trial stay below: indices are pairs of 16 bits."""
 LONGEST = 255
@@ -74,8 +74,6 @@ class Population:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", str(self.name)):
             raise ValueError(f"Name must be a lower-case identifier, not {self.name!r}")
-        if self.name in RESERVED:
-            raise ValueError(f"Name must be none of {', '.join(RESERVED)}, not {self.name!r}")
         _count(f"Size of {self.name}", self.size)
 
 
@@ -108,6 +106,9 @@ class Projection:
         ``Params`` of a learning rule, or None.
     mirror
         Name of the projection whose weights, transposed, it delivers, or None: symmetric feedback.
+    self_connections
+        Whether neurons of a recurrent projection have a synapse to themselves; if not, its weight
+        is and stays 0.
     """
 
     pre: str
@@ -121,6 +122,7 @@ class Projection:
     synapse: Any = None
     rule: Any = None
     mirror: str | None = None
+    self_connections: bool = True
 
     @property
     def name(self) -> str:
@@ -132,6 +134,13 @@ class Projection:
         number(f"Initial of {self.name}", self.initial)
         number(f"Mean of {self.name}", self.mean)
         choice(f"Pattern of {self.name}", self.pattern, ("full", "blocks"))
+        if type(self.self_connections) is not bool:
+            raise TypeError(
+                f"Self connections of {self.name} must be true or false, "
+                f"not {self.self_connections!r}"
+            )
+        if not self.self_connections and self.pre != self.post:
+            raise ValueError(f"Self connections of {self.name} must be left out: it has none")
         if not 0 <= self.initial < float("inf"):
             raise ValueError(f"Initial of {self.name} must be 0 or more, not {self.initial!r}")
 
@@ -208,6 +217,9 @@ class Network:
 
     def __post_init__(self) -> None:
         _count("Ticks", self.ticks)
+        for p in self.populations if self.reward is not None else ():
+            if p.name in RESERVED:
+                raise ValueError(f"Name must be none of {', '.join(RESERVED)}, not {p.name!r}")
 
 
 def _model(kind: str, registry: dict[str, Any], data: Any, where: str) -> Any:

@@ -345,6 +345,8 @@ def plan(network: Network) -> Plan:
         if d.rule is not None and d.rule.TRACE == "every":
             learned = learner(d, sizes[q.pre], populations, network)
         elif d.rule is not None:
+            if not q.self_connections:
+                raise ValueError(f"Self connections of {q.name} must be left to a rule that perturbs")
             if reward is None:
                 raise ValueError(f"Rule of {q.name} must have a reward, which is missing")
             rule = _rule(d, post, sizes[q.pre], network.ticks, reward)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from goldenspike.golden import randomness
+from goldenspike.golden.cell import Nothing
 from goldenspike.golden.fixed import RANDOM_BITS
 from goldenspike.golden.program_projection import ProjectionWriter
 from goldenspike.golden.randomness import Stream
@@ -98,9 +99,16 @@ class LearnerWriter(ProjectionWriter):
                 w(f"if {' and '.join(f'pre_{field} == 0' for field in outputs)}:")
                 with w:
                     w("continue")
-            w(f"for i in range({q.post.size}):")
+            if q.description.self_connections:
+                w(f"for i in range({q.post.size}):")
+                with w:
+                    self.synapse(q)
+                return
+            w("for side in range(2):  # of the synapse from a neuron to itself")
             with w:
-                self.synapse(q)
+                w(f"for i in range(side * (j + 1), {q.post.size} if side else j):")
+                with w:
+                    self.synapse(q)
 
     def synapse(self, q: PlannedProjection) -> None:
         """Write the step of one synapse: its traces and its weight."""
@@ -122,12 +130,9 @@ class LearnerWriter(ProjectionWriter):
         known["due"] = "due"
         known["word"] = "0"
         if learner.words:
-            module = self.model(randomness)
-            words = f"{q.name}__rows[j], {q.name}__columns[i]"
-            w(
-                f"word = {module}.add_words(Nothing(), Nothing(), "
-                f"{module}.MixInputs({words}))[1].word"
-            )
+            words = [f"{q.name}__rows[j]", f"{q.name}__columns[i]"]
+            self.call(randomness.MIX, ("Nothing()", Nothing()), [], words)
+            w("word = o.word")
             known["word"] = "word"
         part = learner.update
         state = [f"{q.name}__{field}[j, i]" for field in part.state]

@@ -238,8 +238,9 @@ class Session:
             fmt = learner.kept[kept]
             self.arrays[f"{q.name}.{kept}"] = self._zeros(fmt, q.pre.size, q.post.size)
         if learner.words:
-            self._scratch[f"{q.name}.rows"] = np.zeros(q.pre.size, np.int64)
-            self._scratch[f"{q.name}.columns"] = np.zeros(q.post.size, np.int64)
+            # Of 32 bits, as the loops that they are read in may be.
+            self._scratch[f"{q.name}.rows"] = np.zeros(q.pre.size, np.int32)
+            self._scratch[f"{q.name}.columns"] = np.zeros(q.post.size, np.int32)
 
     def set_fixed(self, q: PlannedProjection) -> None:
         """Set what a rule keeps per synapse and never changes, as its weights are now."""
@@ -286,6 +287,9 @@ class Session:
         fmt = self.plan.variables[f"{projection}.w"].format
         raw = np.asarray(raw)
         check_raw(f"Weights of {projection}", raw, array.shape, fmt)
+        q = next(q for q in self.plan.projections if q.name == projection)
+        if not q.description.self_connections and np.diagonal(raw).any():
+            raise ValueError(f"Weights of {projection} from a neuron to itself must be 0")
         array[...] = fmt.to_float(raw) if self.kind == "ideal" else raw
 
     def weights(self, projection: str) -> np.ndarray:
@@ -459,15 +463,16 @@ class Session:
     def _check(self, stimulus: Stimulus, samples: Any) -> None:
         plan = self.plan
         size = stimulus.size
-        wanted: dict[str, tuple[tuple[int, ...], Format]] = {
-            p.name: ((size, plan.ticks, p.size), p.signal) for p in plan.sources
+        choice("Sources of a stimulus", set(stimulus.inputs), ({p.name for p in plan.sources},))
+        wanted: dict[str, tuple[np.ndarray, tuple[int, ...], Format]] = {
+            p.name: (stimulus.inputs[p.name], (size, plan.ticks, p.size), p.signal)
+            for p in plan.sources
         }
-        choice("Sources of a stimulus", set(stimulus.inputs), (set(wanted),))
         if plan.reward is not None and plan.reward.objective is not None:
             ticks = (plan.ticks,) if plan.reward.targets_every_tick else ()
-            wanted["targets"] = ((size, *ticks, plan.reward.readout.size), plan.reward.target)
-        for name, (shape, fmt) in wanted.items():
-            raw = stimulus.targets if name == "targets" else stimulus.inputs[name]
+            shape = (size, *ticks, plan.reward.readout.size)
+            wanted["targets"] = stimulus.targets, shape, plan.reward.target
+        for name, (raw, shape, fmt) in wanted.items():
             check_raw(f"Signals of {name}", np.asarray(raw), shape, fmt)
         if len(samples) and not 0 <= min(samples) <= max(samples) < size:
             raise ValueError(f"Samples must be 0 to {size - 1}, not {min(samples)}..{max(samples)}")
@@ -502,6 +507,8 @@ def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
     if q.description.pattern == "blocks":
         blocks = np.arange(q.pre.size) * q.post.size // q.pre.size
         weights[blocks[:, None] != np.arange(q.post.size)] = 0
+    if not q.description.self_connections:
+        np.fill_diagonal(weights, 0)
     return weights
 
 

@@ -6,6 +6,7 @@ from goldenspike.golden.cell import Cell
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import Requantize
 from goldenspike.hdl.modulators.count_error import CountError
+from goldenspike.hdl.modulators.error import Error
 from goldenspike.hdl.modulators.learning_signal import LearningSignal
 from goldenspike.hdl.modulators.paired import Paired
 from goldenspike.hdl.modulators.running_mean import RunningMean
@@ -77,6 +78,7 @@ TWINS: dict[str, type[Twin]] = {
         Update,
         Accumulate,
         CountError,
+        Error,
         SquaredError,
         Paired,
         RunningMean,

@@ -357,10 +357,13 @@ class LearnUnit(Elaboratable):
             self._lane(m, lane, mine)
             bits = self.lanes.bit_length() - 1
             column = Signal(16, name=f"column_{lane}")
+            inside = column < self.projection.post.size
+            if not self.projection.description.self_connections:
+                inside = inside & (column != place[len(group) :])
             m.d.comb += [
                 column.eq((place[: len(group)] << bits) + lane),
                 self.index[lane].eq(Cat(column, place[len(group) :])),
-                self.writing[lane].eq(valid & (column < self.projection.post.size)),
+                self.writing[lane].eq(valid & inside),
             ]
 
     def _lane(self, m: Module, lane: int, known: dict[str, Any]) -> None:

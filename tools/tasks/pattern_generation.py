@@ -52,6 +52,10 @@ class Task:
         source, targets, self.readout = populations(
             "pattern_generation", plan, size, 1, spiking=True
         )
+        if plan.ticks < SINES[-1]:
+            raise ValueError(
+                f"Ticks of pattern_generation must be {SINES[-1]} or more, not {plan.ticks!r}"
+            )
         found = {q.name: q for q in plan.projections}
         for name in PROJECTIONS[:3:2]:
             if name not in found:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from goldenspike.golden.modulators import (
     count_error,
     error,
+    exponential_unit,
     learning_signal,
     paired,
     running_mean,
+    softmax_error,
     squared_error,
+    td_error,
     two_sided,
 )
 from goldenspike.golden.neurons import (
@@ -50,6 +53,9 @@ NEURONS = {
     "conductance_lif": conductance_lif,
     "rate": rate,
     "error": error,
+    "td_error": td_error,
+    "exponential_unit": exponential_unit,
+    "softmax_error": softmax_error,
     "learning_signal": learning_signal,
 }
 RULES = {

@@ -6,7 +6,7 @@ import difflib
 import enum
 from dataclasses import MISSING, dataclass, fields
 from types import UnionType
-from typing import Any, Self, get_args, get_type_hints
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 from goldenspike.golden.fixed import Format
 
@@ -91,6 +91,11 @@ def _convert(kind: Any, value: Any, noun: str) -> Any:
         names = [member.name.lower() for member in kind]
         choice(noun, value, names)
         return kind[value.upper()]
+    if get_origin(kind) is tuple:
+        of = get_args(kind)[0]
+        if type(value) not in (list, tuple):
+            raise TypeError(f"{noun} must be a list of {of.__name__}, not {value!r}")
+        return tuple(_convert(of, item, f"Item of {noun}") for item in value)
     if kind is float and type(value) in (int, float):
         return float(value)
     if kind in (int, str, bool) and type(value) is kind:
@@ -101,6 +106,9 @@ def _convert(kind: Any, value: Any, noun: str) -> Any:
 @dataclass(frozen=True)
 class Parameters:
     """Base of frozen dataclasses that can be read from and written to TOML tables."""
+
+    def __post_init__(self) -> None:
+        """Check the values; there is none to check."""
 
     @classmethod
     def read(cls, data: dict[str, Any], where: str) -> Self:
@@ -134,5 +142,7 @@ class Parameters:
                 continue
             if isinstance(value, enum.Enum):
                 value = value.name.lower()
+            elif type(value) is tuple:
+                value = list(value)
             data[f.name] = str(value) if isinstance(value, Format) else value
         return data

@@ -7,11 +7,14 @@ from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import Requantize
 from goldenspike.hdl.modulators.count_error import CountError
 from goldenspike.hdl.modulators.error import Error
+from goldenspike.hdl.modulators.exponential_unit import ExponentialUnit
 from goldenspike.hdl.modulators.learning_signal import LearningSignal
 from goldenspike.hdl.modulators.paired import Paired
 from goldenspike.hdl.modulators.running_mean import RunningMean
 from goldenspike.hdl.modulators.sign import Sign
+from goldenspike.hdl.modulators.softmax_error import SoftmaxError
 from goldenspike.hdl.modulators.squared_error import SquaredError
+from goldenspike.hdl.modulators.td_error import TDError
 from goldenspike.hdl.modulators.two_sided import TwoSided
 from goldenspike.hdl.neurons.adaptive_lif import AdaptiveLIF
 from goldenspike.hdl.neurons.adaptive_lif_yin import AdaptiveLIFYin
@@ -45,6 +48,14 @@ from goldenspike.hdl.rules.local_gradient import (
 from goldenspike.hdl.rules.neuromodulated_stdp import OwnPairEligibility, PairEligibility
 from goldenspike.hdl.rules.node_perturbation import Eligibility
 from goldenspike.hdl.rules.online_conductance_perturbation import OnlineEligibility
+from goldenspike.hdl.rules.psi import (
+    Linear,
+    LinearPull,
+    Stepped,
+    SteppedPull,
+    Tabled,
+    TabledPull,
+)
 from goldenspike.hdl.rules.rflo import PassSignal, Slope
 from goldenspike.hdl.rules.spike_trace import PostTrace, PreTrace
 from goldenspike.hdl.rules.stdp import PairUpdate
@@ -124,6 +135,15 @@ TWINS: dict[str, type[Twin]] = {
         PassSignal,
         Slope,
         Psi,
+        Linear,
+        Tabled,
+        Stepped,
+        LinearPull,
+        TabledPull,
+        SteppedPull,
+        ExponentialUnit,
+        SoftmaxError,
+        TDError,
     )
 }
 

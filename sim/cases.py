@@ -16,8 +16,10 @@ from goldenspike.golden.modulators import two_sided
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
 from goldenspike.golden.neurons import conductance_lif
 from goldenspike.golden.plan import Plan, plan
+from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.sim.drawn import Drawn
+from goldenspike.sim.drawn_traces import traced_network
 
 COVERING = (
     *(13, 60, 75, 79, 95, 353, 420, 501, 550, 907, 955, 1010, 1081, 1450, 1465, 2090, 2120, 2140),
@@ -145,28 +147,59 @@ def random_case(seed: int, trials: int = 3) -> Case:
     trials
         Learning trials.
     """
-    network = random_network(seed)
+    return _case(seed, random_network(seed), trials)
+
+
+def traced_case(seed: int, trials: int = 3) -> Case:
+    """Return a case as :func:`random_case` does, of a network whose rules trace eligibilities."""
+    return _case(seed, traced_network(seed), trials)
+
+
+def _case(seed: int, network: Network, trials: int) -> Case:
     planned = plan(network)
     random = np.random.default_rng((seed, 1))
     session = Session(planned, int(random.integers(1 << 32)), "python")
     session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2]))
     for q in planned.projections:
-        # Of all formats within that of the weights: others' neurons would hardly leave their ends.
-        span = q.weight._replace(width=int(random.integers(2, q.weight.width, endpoint=True)))
-        session.set_weights(q.name, draw(random, span, q.pre.size, q.post.size))
-        if f"{q.name}.sum" in session.arrays:
-            fmt = planned.variables[f"{q.name}.sum"].format
-            session.arrays[f"{q.name}.sum"][...] = draw(random, fmt, q.pre.size, q.post.size)
-    reward: Any = planned.reward
+        if q.mirror is None:
+            _synapses(session, q, random)
+    reward = planned.reward
+    size = 2
+    inputs = {p.name: draw(random, p.signal, size, planned.ticks, p.size) for p in planned.sources}
+    if reward is None:
+        samples = random.integers(0, size, trials)
+        return Case(seed, network, planned, session, Stimulus(inputs), samples, None)
     for field, fmt in reward.baseline_state.items():
         session.arrays[f"reward.{field}"][...] = draw(random, fmt, reward.baselines)
     ticks = (planned.ticks,) if reward.targets_every_tick else ()
-    inputs = {p.name: draw(random, p.signal, 2, planned.ticks, p.size) for p in planned.sources}
-    targets = draw(random, reward.target, 2, *ticks, reward.readout.size)
+    targets = draw(random, reward.target, size, *ticks, reward.readout.size)
     external = None
     if reward.objective is None:
         external = draw(random, reward.error, trials, planned.passes)
-    samples = random.integers(0, 2, trials)
-    conditions = random.integers(0, reward.baselines // reward.bins, 2)
+    samples = random.integers(0, size, trials)
+    conditions = random.integers(0, reward.baselines // reward.bins, size)
     stimulus = Stimulus(inputs, targets, conditions)
     return Case(seed, network, planned, session, stimulus, samples, external)
+
+
+def _synapses(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:
+    """Fill a projection's synapses with all that they keep from trial to trial."""
+    shape = q.pre.size, q.post.size
+    # Of all formats within that of the weights: others' neurons would hardly leave their ends.
+    span = q.weight._replace(width=int(random.integers(2, q.weight.width, endpoint=True)))
+    weights = draw(random, span, *shape)
+    bounded = q.learner is not None and "bound" in q.learner.fixed
+    if bounded:  # Which are those of weights of 0 and above.
+        weights = np.minimum(np.abs(weights), q.weight.high)
+    if not q.description.self_connections:
+        np.fill_diagonal(weights, 0)
+    session.set_weights(q.name, weights)
+    if q.learner is None:
+        if f"{q.name}.sum" in session.arrays:
+            fmt = session.plan.variables[f"{q.name}.sum"].format
+            session.arrays[f"{q.name}.sum"][...] = draw(random, fmt, *shape)
+        return
+    session.set_fixed(q)
+    for field, fmt in q.learner.kept.items():
+        if field != "bound":
+            session.arrays[f"{q.name}.{field}"][...] = draw(random, fmt, *shape)

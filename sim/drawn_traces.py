@@ -111,9 +111,10 @@ class DrawnTraces(Drawn):
             "coincident": self.one(True, False),
         }
 
-    def stdp(self) -> stdp.Params:
+    def stdp(self, weight: Format) -> stdp.Params:
         """Return pair STDP."""
-        bounds = self.one({}, {"low": -0.5}, {"low": 0.0, "high": 1.0})
+        ends = float(weight.to_float(weight.low // 2)), float(weight.to_float(weight.high // 2))
+        bounds = self.one({}, {"low": ends[0]}, dict(zip(("low", "high"), ends, strict=True)))
         return stdp.Params(rounding=self.one(*Rounding), **self.pairs(), **bounds)
 
     def neuromodulated(self, modulator: str) -> neuromodulated_stdp.Params:
@@ -145,43 +146,29 @@ class DrawnTraces(Drawn):
 
     def surrogate(self) -> dict[str, Any]:
         """Return a pseudo-derivative."""
-        kind = self.one("piecewise_linear", "piecewise_linear", "exponential", "arctan", "steps")
-        steps = {"boundaries": (0.25, 0.75, 1.5), "levels": (1.0, 0.5, 0.25)}
         return {
-            "surrogate": kind,
             "psi": Format(False, self.between(3, 8), self.between(2, 6)),
+            "height": self.one(0.5, 1.0),
             "width": self.one(1.0, 1.5),
-            **(steps if kind == "steps" else {"gamma": 0.75}),
         }
 
     def filtered(self) -> dict[str, Any]:
         """Return whether eligibilities are filtered, as the readout does."""
         decay = self.one(0.0, 0.0, 0.5, 0.875)
-        if not decay:
-            return {}
         fmt = Format(True, self.between(4, 12), self.between(1, 6))
-        return {"filter_decay": decay, "eligibility": fmt}
+        return {"filter_decay": decay, "eligibility": fmt} if decay else {}
 
     def eprop(self, model: Any, modulator: str) -> Any:
         """Return e-prop for a neuron model."""
         given = {**self.shared(modulator), **self.learning(), **self.trace(), **self.surrogate()}
+        given |= self.filtered()
         if isinstance(model, adaptive_lif.Params) and self.one(True, False):
+            given["eligibility"] = Format(True, self.between(4, 12), self.between(1, 6))
+            adaptation = Format(True, self.between(5, 12), self.between(1, 5))
             return eprop_adaptive.Params(
-                **given,
-                **self.filtered(),
-                rho=model.rho,
-                beta=model.beta,
-                epsilon=Format(True, self.between(5, 12), self.between(1, 5)),
+                rho=model.rho, beta=model.beta, adaptation=adaptation, **given
             )
-        pull: dict[str, Any] = {}
-        if given.get("learns") == "trial" and not given["momentum"] and self.one(True, False):
-            pull = {
-                "target_rate": 0.25,
-                "regularization": self.one(0.5, 4.0),
-                "pull": Format(True, 8, 4),
-                "total": Format(True, self.between(6, 14), self.between(1, 5)),
-            }
-        return eprop.Params(**given, **self.filtered(), **pull)
+        return eprop.Params(**given)
 
     def rule(self, weight: Format, model: Any, modulator: str) -> Any:
         """Return a rule that a neuron model can learn by, or none."""
@@ -190,7 +177,7 @@ class DrawnTraces(Drawn):
                 lambda: None,
                 lambda: rflo.Params(
                     tau=model.tau,
-                    slope=Format(False, 6, 5),
+                    psi=Format(False, 6, 5),
                     eligibility=Format(True, self.between(4, 12), self.between(1, 6)),
                     **self.shared(modulator),
                     **self.learning(),
@@ -198,7 +185,7 @@ class DrawnTraces(Drawn):
             )()
         return self.one(
             lambda: None,
-            self.stdp,
+            lambda: self.stdp(weight),
             lambda: self.neuromodulated(self.one(modulator, "reward")),
             lambda: self.triplet(weight),
             lambda: self.eprop(model, modulator),
@@ -227,14 +214,17 @@ def traced_network(seed: int) -> Network:
             spiking = pre is spikes or not isinstance(pre.model, rate.Params)
             weight = d.weight()
             rule = d.rule(weight, model, f"signal_{k}")
-            pairwise = isinstance(rule, (stdp.Params, neuromodulated_stdp.Params, triplet_stdp.Params))
-            if pairwise and not spiking:
+            pairwise = stdp.Params, neuromodulated_stdp.Params, triplet_stdp.Params
+            if isinstance(rule, pairwise) and not spiking:
                 rule = None
-            projections.append(Projection(pre.name, layer.name, weight, delay, rule=rule))
+            itself = pre is not layer or d.one(True, False)
+            given = {"rule": rule, "self_connections": itself}
+            projections.append(Projection(pre.name, layer.name, weight, delay, **given))
         populations.append(layer)
         layers.append(layer)
         before = layer
-    readout = Population("readout", outputs, leaky_readout.Params(Format(True, 9, 3), d.one(0.5, 0.9)))
+    output = leaky_readout.Params(Format(True, 9, 3), d.one(0.5, 0.9))
+    readout = Population("readout", outputs, output)
     weight = d.weight()
     own = delta_rule.Params(**d.shared("errors"), **d.learning(), **d.trace())
     projections.append(Projection(before.name, "readout", weight, d.one(0, 0, 1), rule=own))

@@ -92,13 +92,13 @@ def prepare(
 
 def _weights(session: Session) -> dict[str, list[int]]:
     """Return the words of all that is kept per synapse from trial to trial, by region."""
-    kept = {q.name: ("sum",) if q.learner is None else tuple(q.learner.kept) for q in session.plan.projections}
-    return {
-        f"{q.name}_{field}": [int(w) & host.MASK for w in session.arrays[f"{q.name}.{field}"].flat]
-        for q in session.plan.projections
-        for field in ("w", *kept[q.name])
-        if f"{q.name}.{field}" in session.arrays
-    }
+    found = {}
+    for q in session.plan.projections:
+        for field in ("w", *(("sum",) if q.learner is None else q.learner.kept)):
+            values = session.arrays.get(f"{q.name}.{field}")
+            if values is not None:
+                found[f"{q.name}_{field}"] = [int(value) & host.MASK for value in values.flat]
+    return found
 
 
 def _registers(session: Session, condition: int, reward: int = 0) -> dict[str, list[int]]:

@@ -44,7 +44,7 @@ def line(table: Table, x: int) -> Fraction:
 def equation(c: Any, store: Store, h: int, u: int) -> tuple[int, Fraction]:
     """Return the next h and phi by the docstring's equation, on fractions."""
     x = store(abs(u) * Fraction(2) ** -c.current.frac, c.table.argument)
-    phi = line(c.table, x) * (-1 if u < 0 else 1) + Fraction(c.table.halved, 2)
+    phi = line(c.table, x) * (-1 if u < 0 else 1) + Fraction(c.half, 2)
     real = h * Fraction(2) ** -c.output.frac
     share = c.rate * Fraction(2) ** -c.rate_shift
     return store((1 - share) * real + share * phi, c.output, c.rounding, c.overflow), phi

@@ -76,7 +76,8 @@ class LearnUnit(Elaboratable):
         parts = learner.parts
         pre = parts["pre"]
         self.pre = FilterUnit(plan, f"{name}.pre_", q.pre.size, q.signal, pre.cell, pre.constants)
-        width = sum(fmt.width for fmt in pre.outputs.values())
+        # At least 2, as a row source takes signals of one bit to be packed spikes.
+        width = max(sum(fmt.width for fmt in pre.outputs.values()), 2)
         self.rows = RowSource(q.pre.size, Format(False, width, 0))
         self.prepare, self.preparing = Signal(name=f"{name}_prepare"), Signal()
         self.learn, self.busy = Signal(name=f"{name}_learn"), Signal(name=f"{name}_learning")

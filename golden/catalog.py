@@ -7,6 +7,7 @@ from goldenspike.golden.modulators import (
     error,
     exponential_unit,
     learning_signal,
+    match,
     paired,
     running_mean,
     softmax_error,
@@ -56,6 +57,7 @@ NEURONS = {
     "td_error": td_error,
     "exponential_unit": exponential_unit,
     "softmax_error": softmax_error,
+    "match": match,
     "learning_signal": learning_signal,
 }
 RULES = {

@@ -61,7 +61,9 @@ def learner(
     if network.reward is not None:
         raise ValueError(f"Network must have no reward, as the rule of {q.name} has a modulator")
     if q.delay >= network.ticks:
-        raise ValueError(f"Delay of {q.name} must be below the {network.ticks} ticks, not {q.delay}")
+        raise ValueError(
+            f"Delay of {q.name} must be below the {network.ticks} ticks, not {q.delay}"
+        )
     if getattr(params, "trial_ticks", None) not in (None, network.ticks):
         raise ValueError(
             f"Trial ticks of {q.name} must be {network.ticks}, not {params.trial_ticks}"

@@ -67,7 +67,9 @@ def _ordered(network: Network) -> list[Population]:
     left = {p.name: p for p in network.populations}
     ordered: list[Population] = []
     while left:
-        ready = [name for name in left if not any(post == name and pre in left for pre, post in prompt)]
+        ready = [
+            name for name in left if not any(post == name and pre in left for pre, post in prompt)
+        ]
         if not ready:
             raise ValueError(
                 f"Projections of delay 0 must form no cycle, not one among {', '.join(left)}"
@@ -346,7 +348,9 @@ def plan(network: Network) -> Plan:
             learned = learner(d, sizes[q.pre], populations, network)
         elif d.rule is not None:
             if not q.self_connections:
-                raise ValueError(f"Self connections of {q.name} must be left to a rule that perturbs")
+                raise ValueError(
+                    f"Self connections of {q.name} must be left to a rule that perturbs"
+                )
             if reward is None:
                 raise ValueError(f"Rule of {q.name} must have a reward, which is missing")
             rule = _rule(d, post, sizes[q.pre], network.ticks, reward)

@@ -149,9 +149,7 @@ class Interval:
         return True if self.low == self.high == b.low == b.high else Maybe()
 
 
-def reach(
-    cell: Cell, constants: Any, *, operands: bool = False
-) -> tuple[dict[str, Interval], int]:
+def reach(cell: Cell, constants: Any, *, operands: bool = False) -> tuple[dict[str, Interval], int]:
     """Run a cell on the whole range of its ports.
 
     Parameters

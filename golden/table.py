@@ -6,7 +6,7 @@ for ``y = height * g(scale * x)``, ``x >= 0``, and g one of
 
     tanh(u)                                             exp(-u)
     1 / (1 + u)**2                                      1 / (1 + u**2)
-    1.15 N(u; 0, 1/2) - 0.15 N(u; 1/2, 3) - 0.15 N(u; -1/2, 3)
+    p(u) / p(0),  p(u) = 1.15 N(u; 0, 1/2) - 0.15 (N(u; 1/2, 3) + N(u; -1/2, 3))
 
 N(u; mu, sigma) being the normal density. Each line lies midway between the least and the greatest
 that its segment asks for, the last one's up to ``x`` infinite.
@@ -98,6 +98,12 @@ def density(u: Any, middle: float, deviation: float) -> Any:
 
 
 @cell
+def humped(u: Any) -> Any:
+    """Return a hump with a trough on either side."""
+    return 1.15 * density(u, 0.0, 0.5) - 0.15 * (density(u, 0.5, 3.0) + density(u, -0.5, 3.0))
+
+
+@cell
 def shape(function: int, u: Any) -> Any:
     """Return g of real numbers, one or many."""
     if function == Function.TANH:
@@ -108,8 +114,7 @@ def shape(function: int, u: Any) -> Any:
         return 1 / (1 + u) ** 2
     if function == Function.ARCTAN:
         return 1 / (1 + u**2)
-    flanks = density(u, 0.5, 3.0) + density(u, -0.5, 3.0)
-    return 1.15 * density(u, 0.0, 0.5) - 0.15 * flanks
+    return humped(u) / humped(0.0)
 
 
 @cell
@@ -133,13 +138,13 @@ def evaluate(table: Any, x: Any) -> Any:
 
 @overload(evaluate)
 def _evaluate(table, x):
-    if isinstance(x, types.Float):
-        return lambda table, x: exact(table, x)
+    def real(table, x):
+        return exact(table, x)
 
     def integer(table, x):
         return interpolate(table, x)
 
-    return integer
+    return real if isinstance(x, types.Float) else integer
 
 
 def _fit(y: np.ndarray, tail: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

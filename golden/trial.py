@@ -32,6 +32,7 @@ SPECIALISED, SPECIALISED_ONLINE = 1 << 16, 1 << 7
 thrice where all synapses are visited in every tick.
 """
 
+
 @dataclass(frozen=True)
 class Stimulus:
     """What a task presents: samples of inputs and targets, as raw integers.

@@ -9,6 +9,7 @@ from goldenspike.hdl.modulators.count_error import CountError
 from goldenspike.hdl.modulators.error import Error
 from goldenspike.hdl.modulators.exponential_unit import ExponentialUnit
 from goldenspike.hdl.modulators.learning_signal import LearningSignal
+from goldenspike.hdl.modulators.match import Match
 from goldenspike.hdl.modulators.paired import Paired
 from goldenspike.hdl.modulators.running_mean import RunningMean
 from goldenspike.hdl.modulators.sign import Sign
@@ -32,7 +33,6 @@ from goldenspike.hdl.rules.codes import OneHot, Walsh
 from goldenspike.hdl.rules.delayed_conductance_perturbation import DelayedEligibility
 from goldenspike.hdl.rules.descent import Descend, DescendSlope, Err
 from goldenspike.hdl.rules.eligibility import Modulate
-from goldenspike.hdl.rules.eprop import Psi
 from goldenspike.hdl.rules.learning import (
     Gather,
     LearningAccumulate,
@@ -134,7 +134,6 @@ TWINS: dict[str, type[Twin]] = {
         AdaptedFilteredGradient,
         PassSignal,
         Slope,
-        Psi,
         Linear,
         Tabled,
         Stepped,
@@ -144,6 +143,7 @@ TWINS: dict[str, type[Twin]] = {
         ExponentialUnit,
         SoftmaxError,
         TDError,
+        Match,
     )
 }
 

@@ -112,9 +112,7 @@ class Core(Unit):
             if q.mirror is None
         }
         self.mirrors = {
-            q.name: MirrorUnit(
-                q, self.synapses[q.mirror], self.populations[q.post.name], lanes
-            )
+            q.name: MirrorUnit(q, self.synapses[q.mirror], self.populations[q.post.name], lanes)
             for q in plan.projections
             if q.mirror is not None
         }

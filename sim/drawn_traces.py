@@ -24,6 +24,7 @@ from goldenspike.golden.rules import (
     stdp,
     triplet_stdp,
 )
+from goldenspike.golden.rules.surrogate import KINDS
 from goldenspike.sim.drawn import Drawn
 
 GRADED = Format(True, 5, 2)
@@ -146,10 +147,26 @@ class DrawnTraces(Drawn):
 
     def surrogate(self) -> dict[str, Any]:
         """Return a pseudo-derivative."""
-        return {
-            "psi": Format(False, self.between(3, 8), self.between(2, 6)),
+        kind = self.one("piecewise_linear", "piecewise_linear", *KINDS)
+        frac = self.between(2, 6)
+        given = {
+            "psi": Format(kind in ("multi_gaussian", "steps"), frac + self.between(1, 3), frac),
             "height": self.one(0.5, 1.0),
             "width": self.one(1.0, 1.5),
+            "surrogate": kind,
+        }
+        if kind == "steps":
+            given |= {"boundaries": (0.25, 1.5), "levels": (1.0, self.one(0.5, -0.25))}
+        return given
+
+    def regularized(self, ticks: int) -> dict[str, Any]:
+        """Return a pull to a rate."""
+        return {
+            "total": Format(True, self.between(5, 14), self.between(1, 5)),
+            "pull": Format(True, self.between(4, 12), self.between(3, 8)),
+            "regularization": self.one(10.0, 300.0),
+            "target_rate": self.one(0.01, 0.5),
+            "trial_ticks": ticks,
         }
 
     def filtered(self) -> dict[str, Any]:
@@ -158,10 +175,13 @@ class DrawnTraces(Drawn):
         fmt = Format(True, self.between(4, 12), self.between(1, 6))
         return {"filter_decay": decay, "eligibility": fmt} if decay else {}
 
-    def eprop(self, model: Any, modulator: str) -> Any:
+    def eprop(self, model: Any, modulator: str, ticks: int) -> Any:
         """Return e-prop for a neuron model."""
         given = {**self.shared(modulator), **self.learning(), **self.trace(), **self.surrogate()}
         given |= self.filtered()
+        if given.get("learns") == "trial" and self.one(True, False):
+            given |= self.regularized(ticks) | {"interval": 1, "momentum": 0.0}
+            given["eligibility"] = Format(True, self.between(4, 12), self.between(1, 6))
         if isinstance(model, adaptive_lif.Params) and self.one(True, False):
             given["eligibility"] = Format(True, self.between(4, 12), self.between(1, 6))
             adaptation = Format(True, self.between(5, 12), self.between(1, 5))
@@ -170,7 +190,7 @@ class DrawnTraces(Drawn):
             )
         return eprop.Params(**given)
 
-    def rule(self, weight: Format, model: Any, modulator: str) -> Any:
+    def rule(self, weight: Format, model: Any, modulator: str, ticks: int) -> Any:
         """Return a rule that a neuron model can learn by, or none."""
         if isinstance(model, rate.Params):
             return self.one(
@@ -188,15 +208,16 @@ class DrawnTraces(Drawn):
             lambda: self.stdp(weight),
             lambda: self.neuromodulated(self.one(modulator, "reward")),
             lambda: self.triplet(weight),
-            lambda: self.eprop(model, modulator),
-            lambda: self.eprop(model, modulator),
-            lambda: self.eprop(model, modulator),
+            lambda: self.eprop(model, modulator, ticks),
+            lambda: self.eprop(model, modulator, ticks),
+            lambda: self.eprop(model, modulator, ticks),
         )()
 
 
 def traced_network(seed: int) -> Network:
     """Return a network whose rules trace eligibilities."""
     d = DrawnTraces(seed)
+    ticks = d.between(3, 9)
     spikes = Population("spikes", d.one(1, 5, 33), Source())
     reward = Population("reward", 1, Source(GRADED))
     outputs = d.one(1, 2, 5)
@@ -213,7 +234,7 @@ def traced_network(seed: int) -> Network:
         for pre, delay in pairs:
             spiking = pre is spikes or not isinstance(pre.model, rate.Params)
             weight = d.weight()
-            rule = d.rule(weight, model, f"signal_{k}")
+            rule = d.rule(weight, model, f"signal_{k}", ticks)
             pairwise = stdp.Params, neuromodulated_stdp.Params, triplet_stdp.Params
             if isinstance(rule, pairwise) and not spiking:
                 rule = None
@@ -228,7 +249,6 @@ def traced_network(seed: int) -> Network:
     weight = d.weight()
     own = delta_rule.Params(**d.shared("errors"), **d.learning(), **d.trace())
     projections.append(Projection(before.name, "readout", weight, d.one(0, 0, 1), rule=own))
-    ticks = d.between(3, 9)
     errors = error.Params(
         output=Format(True, d.between(5, 9), d.between(1, 3)),
         signal="readout",

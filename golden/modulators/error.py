@@ -124,9 +124,7 @@ def step(c: Any, s: Any, x: Any) -> Any:
     y = align(x.signal * c.slope, c.signal_shift)
     if c.bounded:
         y = clamp(y + align(c.half, c.half_shift), 0, c.one)
-    e = requantize(
-        y - align(x.target, c.target_shift), c.frac, c.output, c.rounding, c.overflow, 0
-    )
+    e = requantize(y - align(x.target, c.target_shift), c.frac, c.output, c.rounding, c.overflow, 0)
     return s, Outputs(select(x.active == 1, e, 0))
 
 

@@ -10,6 +10,38 @@ a bit for each fraction bit of the error or of the target, one more, and whether
     rest, q = signal, 0;  for each bit:  q = 2 q + (2 rest >= total),  rest = 2 rest mod total
 
 so that no rounding can tell it from the real one. Judged are the last `window` ticks, or all.
+A softmax output of three neurons behind the populations `readout` and `targets`; the format of
+`total` must hold the sum::
+
+    [[network.population]]
+    name = "exponentials"
+    size = 3
+    model = "exponential_unit"
+    output = "fxp-u13/12"
+    signal = "readout"
+    shift = 4.0
+
+    [[network.population]]
+    name = "total"
+    size = 1
+    model = "leaky_readout"
+    output = "fxp-u15/12"
+
+    [[network.population]]
+    name = "errors"
+    size = 3
+    model = "softmax_error"
+    output = "fxp-s12/10"
+    signal = "exponentials"
+    total = "total"
+    target = "targets"
+
+    [[network.projection]]
+    pre = "exponentials"
+    post = "total"
+    weight = "fxp-u1/0"
+    mean = 1.0
+
 Source: Bellec et al., Nature Communications 11:3625 (2020); Ercegovac, Lang, Digital Arithmetic
 (2004), on restoring division.
 """

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from goldenspike.golden.rules import descent, trace
-from goldenspike.golden.rules.learning import LearningParams
+from goldenspike.golden.rules.learning import UnmodulatedParams
 from goldenspike.golden.rules.trace import TraceParams
 
 if TYPE_CHECKING:
@@ -29,15 +29,8 @@ TRACE = "every"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params(TraceParams, LearningParams):
+class Params(TraceParams, UnmodulatedParams):
     """Parameters of adaptive feedback: the presynaptic neurons are the modulator."""
-
-    modulator: str | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.modulator is not None:
-            raise ValueError(f"Modulator must be left out, not {self.modulator!r}")
 
     @property
     def skips(self) -> bool:

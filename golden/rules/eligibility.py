@@ -70,20 +70,16 @@ class TickParams(UpdateParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EligibilityParams(RuleParams):
-    """What every rule with eligibility traces is told.
+class TracedParams(RuleParams):
+    """What every rule with eligibility traces is told, but for where its third factor is from.
 
     Parameters
     ----------
-    modulator
-        Population whose signal is the third factor: of one neuron, which counts for all synapses,
-        or of one for each postsynaptic neuron.
     learns
         ``"tick"``: weights learn in every tick; ``"trial"``: the changes of a trial are summed in
         `accumulator` and learned in its last tick, or in that of every `interval`-th trial.
     """
 
-    modulator: str
     learns: str = "tick"
 
     def __post_init__(self) -> None:
@@ -103,6 +99,20 @@ class EligibilityParams(RuleParams):
     def learning(self) -> str:
         """When weights learn, in words."""
         return f"a rule that learns every {self.learns}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EligibilityParams(TracedParams):
+    """What every rule with eligibility traces and a modulator is told.
+
+    Parameters
+    ----------
+    modulator
+        Population whose signal is the third factor: of one neuron, which counts for all synapses,
+        or of one for each postsynaptic neuron.
+    """
+
+    modulator: str
 
     def modulated(self, modulator: Format) -> Part:
         """Return the factor that is the rate times the modulator's signal."""

@@ -15,63 +15,51 @@ or with firing-rate regularisation, it is
     w' = requantize(w + factor_i * ebar')                   every tick, or summed over the trial
 
 and regularisation adds ``pull_i * total`` at the end of a trial, total the sum of e over it.
+Pseudo-derivatives and pull: :mod:`goldenspike.golden.rules.surrogate`.
 Source: Bellec et al., Nature Communications 11:3625 (2020).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from goldenspike.golden import pole
-from goldenspike.golden.cell import Cell, Nothing, Ports, cell, select
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import positive
+from goldenspike.golden.fixed import Format
 from goldenspike.golden.rules import descent, local_gradient, trace
-from goldenspike.golden.rules.eligibility import Part
 from goldenspike.golden.rules.learning import LearningParams
+from goldenspike.golden.rules.surrogate import SurrogateParams
 from goldenspike.golden.rules.trace import TraceParams
+
+if TYPE_CHECKING:
+    from goldenspike.golden.rules.eligibility import Part
 
 PERTURBS = "nothing"
 TRACE = "every"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params(TraceParams, LearningParams):
+class Params(TraceParams, SurrogateParams, LearningParams):
     """Parameters of e-prop.
 
     Parameters
     ----------
-    psi
-        Format of the pseudo-derivative.
-    height
-        Of the pseudo-derivative at the threshold.
-    width
-        Distance from the threshold at which it is 0.
     filter_decay
         Factor per tick k of the readout that the error comes from, 0 to below 1; with 0,
         eligibilities are not filtered.
     filter_factor
         Format of k and 1 - k.
     eligibility
-        Format of e and ebar, signed; needed for a filter or `total`.
-    total
-        Format of the sum of e over the trials between two updates: with it, firing rates are
-        regularised. Only for a rule that learns every trial.
+        Format of e and ebar, signed; needed for a filter or a `total`, which is only for a rule
+        that learns after every trial.
     """
 
-    psi: Format
-    height: float
-    width: float
     filter_decay: float = 0.0
     filter_factor: Format = pole.FACTOR
     eligibility: Format | None = None
-    total: Format | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("Height", self.height)
-        positive("Width", self.width)
         pole.held_decay(self.filter_decay, self.filter_factor)
         if (self.eligibility is not None) != self.local:
             needed = "given" if self.local else "left out"
@@ -80,6 +68,10 @@ class Params(TraceParams, LearningParams):
             raise ValueError(
                 f"Total must be left out for a rule that learns every tick, not {self.total}"
             )
+        if self.total is not None and self.interval > 1:
+            raise ValueError(f"Interval must be 1 for a rule with a total, not {self.interval}")
+        if self.total is not None and self.momentum:
+            raise ValueError(f"Momentum must be 0 for a rule with a total, not {self.momentum!r}")
 
     @property
     def local(self) -> bool:
@@ -103,18 +95,8 @@ class Params(TraceParams, LearningParams):
         return self.filtered(trace.TRACED if self.local else trace.ELIGIBLE, signal)
 
     def post(self, outputs: dict[str, Format]) -> Part:
-        """Return the pseudo-derivative of a postsynaptic neuron."""
-        excess, _ = outputs["excess"], outputs["blocked"]
-        c = PsiConstants(
-            excess,
-            self.psi,
-            excess.frac + 16,
-            16,
-            round(self.height * 2.0 ** (excess.frac + 16)),
-            round(self.height / self.width * 2**16),
-        )
-        real = c._replace(height=float(self.height), slope=self.height / self.width)
-        return Part(PSI, c, real)
+        """Return the pseudo-derivative of a postsynaptic neuron, and its pull to a rate."""
+        return self.surrogate_part(outputs, self.eta)
 
     def scale(self, values: dict[str, Format]) -> Part:
         """Return the factor of a postsynaptic neuron."""
@@ -134,37 +116,3 @@ class Params(TraceParams, LearningParams):
         if self.total is not None:
             return self.pulled(weight, values, self.total)
         return self.learned(weight, values)
-
-
-class PsiConstants(NamedTuple):
-    excess: Format
-    psi: Format
-    frac: int
-    slope_frac: int
-    height: Any
-    slope: Any
-
-
-class PsiInputs(NamedTuple):
-    excess: Any
-    blocked: Any
-
-
-class PsiOutputs(NamedTuple):
-    psi: Any
-
-
-@cell
-def psi(c: Any, s: Any, x: Any) -> Any:
-    """One postsynaptic neuron, one tick."""
-    size = select(x.excess < 0, -x.excess, x.excess)
-    above = c.height - size * c.slope
-    y = select((above > 0) & (x.blocked == 0), above, 0 * c.height)
-    return s, PsiOutputs(requantize(y, c.frac, c.psi, Rounding.HALF_EVEN, Overflow.SATURATE, 0))
-
-
-PSI = Cell(
-    "rules.eprop.psi",
-    psi,
-    lambda c: Ports(Nothing(), PsiInputs(c.excess, BIT), PsiOutputs(c.psi)),
-)

@@ -34,7 +34,7 @@ from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, clamp, se
 from goldenspike.golden.fixed import BIT, RANDOM, Format, Overflow, Rounding, requantize
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.rules import three_factor
-from goldenspike.golden.rules.eligibility import EligibilityParams, Part
+from goldenspike.golden.rules.eligibility import EligibilityParams, Part, TracedParams
 from goldenspike.golden.rules.three_factor import (
     AccumulateInputs,
     AccumulateState,
@@ -44,7 +44,7 @@ from goldenspike.golden.rules.three_factor import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningParams(EligibilityParams):
+class UnmodulatedParams(TracedParams):
     """What rules are told about how weights learn from factor times eligibility.
 
     Parameters
@@ -95,6 +95,11 @@ class LearningParams(EligibilityParams):
         return _pulled(self, weight, values, total)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LearningParams(UnmodulatedParams, EligibilityParams):
+    """What rules with a modulator are told about how weights learn."""
+
+
 def below_one(noun: str, value: float, factor: Format) -> None:
     """Raise ValueError unless a factor is 0 to below 1 and representable as such."""
     if not 0 <= value < 1:
@@ -123,7 +128,7 @@ class LearnConstants(NamedTuple):
         return self._replace(decay=float(decay), lsb=self.weight.lsb)
 
 
-def learn_constants(params: LearningParams, weight: Format, step_frac: int) -> LearnConstants:
+def learn_constants(params: UnmodulatedParams, weight: Format, step_frac: int) -> LearnConstants:
     """Return the integers for changes of `step_frac` fraction bits."""
     decay, decay_frac = params.learning_factor.factor(params.weight_decay, "Weight decay")
     frac = max(weight.frac + decay_frac, step_frac)
@@ -227,7 +232,7 @@ class PullInputs(NamedTuple):
     word: Any
 
 
-def _part(params: LearningParams, weight: Format, factor: Format, eligibility: Format) -> Part:
+def _part(params: UnmodulatedParams, weight: Format, factor: Format, eligibility: Format) -> Part:
     """Return the update of one weight by factor times eligibility."""
     how = int(params.rounding), int(params.overflow)
     total, product = params.accumulator, factor.frac + eligibility.frac
@@ -253,7 +258,7 @@ def _part(params: LearningParams, weight: Format, factor: Format, eligibility: F
 
 
 def _pulled(
-    params: LearningParams, weight: Format, values: dict[str, Format], total: Format
+    params: UnmodulatedParams, weight: Format, values: dict[str, Format], total: Format
 ) -> Part:
     if params.accumulator is None:
         raise ValueError("Learns must be 'trial' for a rule with a pull, not 'tick'")

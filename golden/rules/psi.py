@@ -5,7 +5,7 @@
     psi  = blocked ? 0 : requantize(table(size))                            by table
     psi  = blocked ? 0 : the value of the innermost step that size is within, else 0
 
-    spikes' = spikes + signal
+    spikes' = requantize(spikes + signal)
     pull    = requantize(offset - rate * spikes')
 
 They are told apart in :mod:`goldenspike.golden.rules.surrogate`, with their sources.
@@ -22,9 +22,6 @@ from goldenspike.golden.table import Table, evaluate
 
 GUARD_BITS = 2
 """Bits below the LSB that whatever is rounded before psi, or before the pull, leaves right."""
-COUNT = Format(False, 16, 0)
-"""The format of a count of spikes."""
-MOST_SPIKES = COUNT.high
 
 
 class LinearConstants(NamedTuple):
@@ -52,14 +49,15 @@ class StepConstants(NamedTuple):
 
 
 class PullConstants(NamedTuple):
+    spikes: Format
     pull: Format
     frac: int
     rate: Any
     offset: Any
 
-    def ideal(self, rate: float, target: float) -> PullConstants:
+    def ideal(self, rate: float, offset: float) -> PullConstants:
         """Return the real numbers in the integers' place."""
-        return self._replace(rate=float(rate), offset=rate * target)
+        return self._replace(rate=float(rate), offset=float(offset))
 
 
 class BothConstants(NamedTuple):
@@ -91,19 +89,20 @@ class PullOutputs(NamedTuple):
     pull: Any
 
 
-def pull_constants(rate: float, target: float, pull: Format) -> PullConstants:
-    """Return the integers of a pull that a spike changes by `rate`.
+def pull_constants(rate: float, offset: float, ticks: int, pull: Format) -> PullConstants:
+    """Return the integers of a pull that each spike of a trial of `ticks` changes by `rate`.
 
     Raises
     ------
     ValueError
         If the format does not show what as many spikes as there can be change.
     """
-    frac = pull.frac + COUNT.width + GUARD_BITS
-    raw = round(Fraction(rate) * Fraction(2) ** frac)
-    if not raw:
+    spikes = Format.holding(0, ticks, 0)
+    frac = pull.frac + spikes.width + GUARD_BITS
+    raws = [round(Fraction(real) * Fraction(2) ** frac) for real in (rate, offset)]
+    if not raws[0]:
         raise ValueError(f"Pull must be a format that shows {rate!r} a spike, not {pull}")
-    return PullConstants(pull, frac, raw, round(Fraction(rate * target) * Fraction(2) ** frac))
+    return PullConstants(spikes, pull, frac, *raws)
 
 
 @cell
@@ -145,9 +144,9 @@ def stepped_psi(c: Any, excess: Any, blocked: Any) -> Any:
 
 
 @cell
-def counted(spikes: Any, signal: Any) -> Any:
+def counted(c: Any, spikes: Any, signal: Any) -> Any:
     """Return the spikes of a trial up to this tick."""
-    return clamp(spikes + signal, 0, MOST_SPIKES)
+    return requantize(spikes + signal, 0, c.spikes, Rounding.HALF_EVEN, Overflow.SATURATE, 0)
 
 
 @cell
@@ -178,7 +177,7 @@ def stepped(c: Any, s: Any, x: Any) -> Any:
 @cell
 def linear_pull(c: Any, s: Any, x: Any) -> Any:
     """One postsynaptic neuron that pulls, one tick."""
-    spikes = counted(s.spikes, x.signal)
+    spikes = counted(c.pull, s.spikes, x.signal)
     psi = linear_psi(c.surrogate, x.excess, x.blocked)
     return PullState(spikes), PullOutputs(psi, pulled(c.pull, spikes))
 
@@ -186,7 +185,7 @@ def linear_pull(c: Any, s: Any, x: Any) -> Any:
 @cell
 def table_pull(c: Any, s: Any, x: Any) -> Any:
     """One postsynaptic neuron that pulls, one tick."""
-    spikes = counted(s.spikes, x.signal)
+    spikes = counted(c.pull, s.spikes, x.signal)
     psi = table_psi(c.surrogate, x.excess, x.blocked)
     return PullState(spikes), PullOutputs(psi, pulled(c.pull, spikes))
 
@@ -194,7 +193,7 @@ def table_pull(c: Any, s: Any, x: Any) -> Any:
 @cell
 def stepped_pull(c: Any, s: Any, x: Any) -> Any:
     """One postsynaptic neuron that pulls, one tick."""
-    spikes = counted(s.spikes, x.signal)
+    spikes = counted(c.pull, s.spikes, x.signal)
     psi = stepped_psi(c.surrogate, x.excess, x.blocked)
     return PullState(spikes), PullOutputs(psi, pulled(c.pull, spikes))
 
@@ -207,7 +206,7 @@ def ports(c: Any) -> Ports:
 def pull_ports(c: BothConstants) -> Ports:
     """Return the formats of the ports of a pseudo-derivative with a pull."""
     inputs = PullInputs(c.surrogate.excess, BIT, BIT)
-    return Ports(PullState(COUNT), inputs, PullOutputs(c.surrogate.psi, c.pull.pull))
+    return Ports(PullState(c.pull.spikes), inputs, PullOutputs(c.surrogate.psi, c.pull.pull))
 
 
 LINEAR = Cell("rules.psi.linear", linear, ports)

@@ -1,7 +1,7 @@
 """Pseudo-derivatives: how much a neuron would rather have spiked, had it been pushed a little.
 
-    u   = scale * |excess| / width                  every tick and postsynaptic neuron
-    psi = blocked ? 0 : requantize(gamma / width * g(u))
+    u   = |excess| / width                          every tick and postsynaptic neuron
+    psi = blocked ? 0 : requantize(height * g(u))
 
 excess is the potential minus the threshold, and g, by the name of `surrogate`,
 
@@ -9,15 +9,16 @@ excess is the potential minus the threshold, and g, by the name of `surrogate`,
     exponential         exp(-u)
     fast_sigmoid        1 / (1 + u)**2
     arctan              1 / (1 + u**2)
-    multi_gaussian      1.15 N(u; 0, 1/2) - 0.15 N(u; 1/2, 3) - 0.15 N(u; -1/2, 3)
+    multi_gaussian      p(u) / p(0), p(u) = 1.15 N(u; 0, 1/2) - 0.15 (N(u; 1/2, 3) + N(u; -1/2, 3))
     steps               levels[k] of the first k for which u < boundaries[k], else 0
 
 N(u; mu, sigma) being the normal density. psi is within one LSB of that, and steps are where they
 are exactly: excess is first rounded to the bits that count, the smooth ones are tables of straight
-lines. With regularisation, a neuron also counts its spikes, and pulls its weights to a rate:
+lines. For the paper's piecewise linear one, height is its gamma over the threshold, and width the
+threshold. With regularisation, a neuron also counts its spikes, and pulls its weights to a rate:
 
     spikes' = spikes + signal                       from 0 at the start of a trial
-    pull    = requantize(eta * regularization * (target_rate - spikes'))
+    pull    = requantize(-eta * regularization / ticks * (spikes' / ticks - target_rate))
 
 Sources: Bellec et al., Nature Communications 11:3625 (2020), piecewise linear, regularisation;
 Shrestha, Orchard, NeurIPS 2018, exponential; Zenke, Ganguli, Neural Comput 30:1514 (2018), fast
@@ -33,7 +34,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from goldenspike.golden.fixed import Format
-from goldenspike.golden.parameters import Parameters, choice, number, positive
+from goldenspike.golden.parameters import Parameters, choice, positive, unit
 from goldenspike.golden.rules import psi
 from goldenspike.golden.rules.eligibility import Part
 from goldenspike.golden.rules.psi import LinearConstants, StepConstants
@@ -47,6 +48,8 @@ TABLED = {
 }
 """The surrogates that are tables."""
 KINDS = ("piecewise_linear", *TABLED, "steps")
+REGULARIZED = ("total", "pull", "regularization", "target_rate", "trial_ticks")
+"""What is given all together or not at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,55 +60,64 @@ class SurrogateParams(Parameters):
     ----------
     psi
         Format of the pseudo-derivative; signed for ``"multi_gaussian"``.
+    height
+        Of the pseudo-derivative at the threshold; of ``"steps"``, that of a level of 1.
     width
-        Unit of the distance from the threshold, usually the threshold itself.
+        Unit of the distance from the threshold, usually the threshold itself: at which the
+        piecewise linear one is 0.
     surrogate
         ``"piecewise_linear"``, ``"exponential"``, ``"fast_sigmoid"``, ``"arctan"``,
         ``"multi_gaussian"`` or ``"steps"``.
-    gamma
-        What g is multiplied by, over the width.
-    scale
-        What the distance is multiplied by: the greater, the narrower psi.
     boundaries, levels
         Of ``"steps"``: where they end, ascending, and what g is before; as many of the one as of
         the other.
-    regularization
-        Strength of the pull, 0 for none: ``c / T**2`` for the paper's c and a trial of T ticks.
-    target_rate
-        Spikes a trial that neurons are pulled to.
+    total
+        Format of the sum of a synapse's eligibilities over a trial. With this and what follows,
+        which is given all together, firing rates are regularised.
     pull
-        Format of the pull, in weight units per unit of eligibility; needed for regularisation.
+        Format of the pull, in weight units per unit of that sum.
+    regularization
+        Strength of the pull, above 0: the paper's c_reg.
+    target_rate
+        Spikes a tick that neurons are pulled to, 0 to 1.
+    trial_ticks
+        Ticks of a trial, which are the network's.
     """
 
     psi: Format
+    height: float
     width: float
     surrogate: str = "piecewise_linear"
-    gamma: float = 0.3
-    scale: float = 1.0
     boundaries: tuple[float, ...] = ()
     levels: tuple[float, ...] = ()
-    regularization: float = 0.0
-    target_rate: float = 0.0
+    total: Format | None = None
     pull: Format | None = None
+    regularization: float | None = None
+    target_rate: float | None = None
+    trial_ticks: int | None = None
 
     def __post_init__(self) -> None:
         choice("Surrogate", self.surrogate, KINDS)
+        positive("Height", self.height)
         positive("Width", self.width)
-        positive("Gamma", self.gamma)
-        positive("Scale", self.scale)
         self._check_steps()
-        for noun, given in (
-            ("Regularization", self.regularization),
-            ("Target rate", self.target_rate),
-        ):
-            number(noun, given)
-            if not 0 <= given < math.inf:
-                raise ValueError(f"{noun} must be 0 or more, not {given!r}")
-        if (self.pull is not None) != (self.regularization > 0):
-            needed = "given" if self.regularization else "left out"
-            raise ValueError(f"Pull must be {needed} for a regularization of {self.regularization}")
         self._check_psi()
+        self._check_regularization()
         super().__post_init__()
+
+    def _check_regularization(self) -> None:
+        given = [name for name in REGULARIZED if getattr(self, name) is not None]
+        if given and len(given) < len(REGULARIZED):
+            missing = next(name for name in REGULARIZED if name not in given)
+            raise ValueError(
+                f"Regularisation must have all of {', '.join(REGULARIZED)}, not no {missing}"
+            )
+        if self.regularization is None or self.target_rate is None or self.trial_ticks is None:
+            return
+        positive("Regularization", self.regularization)
+        unit("Target rate", self.target_rate)
+        if self.trial_ticks < 1:
+            raise ValueError(f"Trial ticks must be 1 or more, not {self.trial_ticks!r}")
 
     def _check_steps(self) -> None:
         if self.surrogate != "steps":
@@ -125,9 +137,8 @@ class SurrogateParams(Parameters):
         """Check that psi holds the surrogate: shows it, and does not cut it off."""
         if self.surrogate == "multi_gaussian" and not self.psi.signed:
             raise ValueError(f"Psi must be signed for multi_gaussian, not {self.psi}")
-        values = [self.height * float(level) for level in self.levels]
-        if self.surrogate != "steps":
-            values = [self.height * (0.8783 if self.surrogate == "multi_gaussian" else 1.0)]
+        levels = self.levels if self.surrogate == "steps" else (1.0,)
+        values = [self.height * float(level) for level in levels]
         raws = [round(value * 2.0**self.psi.frac) for value in values]
         if not any(raws) or not self.psi.low <= min(raws) <= max(raws) <= self.psi.high + 1:
             ends = f"{min(values)!r} to {max(values)!r}" if len(values) > 1 else f"{values[0]!r}"
@@ -135,20 +146,11 @@ class SurrogateParams(Parameters):
         if self.surrogate in TABLED:
             self._table()
 
-    @property
-    def height(self) -> float:
-        """What g is multiplied by."""
-        return self.gamma / self.width
-
-    @property
-    def slope(self) -> float:
-        """What the distance is multiplied by to be u."""
-        return self.scale / self.width
-
     def _table(self) -> Table:
         """Return the table of psi, within half an LSB."""
         try:
-            return tabulate(TABLED[self.surrogate], self.height, self.slope, self.psi.frac + 1)[0]
+            kind = TABLED[self.surrogate]
+            return tabulate(kind, self.height, 1 / self.width, self.psi.frac + 1)[0]
         except ValueError as error:
             raise ValueError(
                 f"Psi must be a coarser format for {self.surrogate}, not {self.psi}: {error}"
@@ -179,15 +181,19 @@ class SurrogateParams(Parameters):
         else:
             c = psi.TableConstants(excess, self.psi, self._table())
             real, cells = c, (psi.TABLE, psi.TABLE_PULL)
-        if self.pull is None:
+        if self.pull is None or self.trial_ticks is None:
             return Part(cells[0], c, real)
         _ = outputs["signal"]
-        pull = psi.pull_constants(eta * self.regularization, self.target_rate, self.pull)
-        ideal = pull.ideal(eta * self.regularization, self.target_rate)
+        assert self.regularization is not None
+        assert self.target_rate is not None
+        offset = eta * self.regularization / self.trial_ticks * self.target_rate
+        rate = eta * self.regularization / self.trial_ticks**2
+        pull = psi.pull_constants(rate, offset, self.trial_ticks, self.pull)
+        ideal = pull.ideal(rate, offset)
         return Part(cells[1], psi.BothConstants(c, pull), psi.BothConstants(real, ideal))
 
     def _linear(self, excess: Format) -> tuple[LinearConstants, LinearConstants]:
-        steepest, end = self.height * self.slope, 1 / self.slope
+        steepest, end = self.height / self.width, self.width
         precise = self.psi.frac + psi.GUARD_BITS
         argument_frac = min(precise + math.ceil(math.log2(steepest)), excess.frac)
         slope_frac = max(precise + math.ceil(math.log2(end)), precise - argument_frac)
@@ -203,7 +209,7 @@ class SurrogateParams(Parameters):
         return c, c._replace(height=self.height, slope=steepest)
 
     def _stepped(self, excess: Format) -> tuple[StepConstants, StepConstants]:
-        ends = [boundary / self.slope for boundary in reversed(self.boundaries)]
+        ends = [boundary * self.width for boundary in reversed(self.boundaries)]
         values = [self.height * level for level in reversed(self.levels)]
         raw_ends = [math.ceil(Fraction(end) * Fraction(2) ** excess.frac) for end in ends]
         raw_values = [self.psi.nearest(value) for value in values]

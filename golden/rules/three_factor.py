@@ -65,9 +65,6 @@ class UpdateParams(Parameters):
     rounding: Rounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
 
-    def __post_init__(self) -> None:
-        """Check the values; what is told here has none to check."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class RuleParams(UpdateParams, ScaleParams):

@@ -42,7 +42,7 @@ class TraceParams(Parameters):
     def __post_init__(self) -> None:
         pole.held_decay(self.trace_decay, self.trace_factor)
         choice("Gain", self.gain, ("one", "complement"))
-        super().__post_init__()  # pyright: ignore[reportAttributeAccessIssue]
+        super().__post_init__()
 
     def filtered(self, cell: Cell, signal: Format) -> Part:
         """Return the filter of a signal, by one of this module's cells."""

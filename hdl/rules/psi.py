@@ -15,7 +15,6 @@ from goldenspike.hdl.table import interpolate
 F = Format.parse
 ETA = 0.01
 STEPS: dict[str, Any] = {"surrogate": "steps", "boundaries": (0.25, 0.75, 1.5)}
-SMOOTH = ("exponential", "fast_sigmoid", "arctan")
 
 
 def nearest(m: Module, c: Any, excess: Value, fmt: Format) -> Value:
@@ -54,7 +53,7 @@ def stepped_psi(m: Module, c: psi.StepConstants, twin: Twin) -> Value:
 
 def pull(m: Module, c: psi.PullConstants, twin: Twin) -> None:
     """Drive a twin's `spikes_next` and `pull`."""
-    spikes = limit(m, twin.spikes + twin.signal, psi.COUNT, Overflow.SATURATE)
+    spikes = limit(m, twin.spikes + twin.signal, c.spikes, Overflow.SATURATE)
     total = named(m, c.offset - multiply(spikes, c.rate), "total")
     pulled = requantize(m, total, c.frac, c.pull, Rounding.HALF_EVEN, Overflow.SATURATE, 0)
     m.d.comb += [twin.spikes_next.eq(spikes), twin.pull.eq(pulled)]
@@ -62,12 +61,12 @@ def pull(m: Module, c: psi.PullConstants, twin: Twin) -> None:
 
 def parts(**given: Any) -> Iterable[Any]:
     """Return constants of one surrogate, of usual formats and of corners."""
-    for psi_format, excess, width in (
-        *(("fxp-s9/8", "fxp-s17/10", 1.0), ("fxp-s3/1", "fxp-s2/0", 1.0)),
-        *(("fxp-s6/5", "fxp-s12/12", 0.6), ("fxp-s9/-1", "fxp-s5/-2", 0.01)),
-        *(("fxp-s10/4", "fxp-s26/20", 0.03), ("fxp-s10/8", "fxp-u8/3", 4.0)),
+    for psi_format, excess, height, width in (
+        *(("fxp-s9/8", "fxp-s17/10", 0.5, 1.0), ("fxp-s3/1", "fxp-s2/0", 0.5, 1.0)),
+        *(("fxp-s6/5", "fxp-s12/12", 0.9, 0.6), ("fxp-s9/-1", "fxp-s5/-2", 50.0, 0.01)),
+        *(("fxp-s10/4", "fxp-s26/20", 17.0, 0.03), ("fxp-s10/8", "fxp-u8/3", 0.3, 4.0)),
     ):
-        one = SurrogateParams(psi=F(psi_format), width=width, gamma=max(0.5, 0.3 * width), **given)
+        one = SurrogateParams(psi=F(psi_format), height=height, width=width, **given)
         yield one.surrogate_part({"excess": F(excess), "blocked": F(excess)}, ETA).constants
 
 
@@ -79,13 +78,12 @@ class Linear(Twin):
     @staticmethod
     def cases() -> Iterable[psi.LinearConstants]:
         yield from parts()
-        yield from parts(scale=0.3)
-        for psi_format, excess, width in (
-            *(("fxp-u8/8", "fxp-s17/10", 1.0), ("fxp-u1/0", "fxp-s1/0", 0.5)),
-            *(("fxp-u12/8", "fxp-s18/12", 0.03), ("fxp-u32/28", "fxp-s34/30", 0.03)),
-            *(("fxp-u12/12", "fxp-s40/32", 1.5), ("fxp-s18/16", "fxp-u12/-2", 20.0)),
+        for psi_format, excess, height, width in (
+            *(("fxp-u8/8", "fxp-s17/10", 0.3, 1.1), ("fxp-u1/0", "fxp-s1/0", 0.6, 0.55)),
+            *(("fxp-u12/8", "fxp-s18/12", 10.0, 0.033), ("fxp-u32/28", "fxp-s34/30", 10.0, 0.03)),
+            *(("fxp-u12/12", "fxp-s40/32", 0.2, 1.7), ("fxp-s18/16", "fxp-u12/-2", 0.015, 22.0)),
         ):
-            one = SurrogateParams(psi=F(psi_format), width=width, scale=0.9)
+            one = SurrogateParams(psi=F(psi_format), height=height, width=width)
             yield one.surrogate_part({"excess": F(excess), "blocked": F(excess)}, ETA).constants
 
     def elaborate(self, platform: Any) -> Module:
@@ -101,10 +99,10 @@ class Tabled(Twin):
 
     @staticmethod
     def cases() -> Iterable[psi.TableConstants]:
-        for kind in (*SMOOTH, "multi_gaussian"):
+        for kind in ("exponential", "fast_sigmoid", "multi_gaussian"):
             yield from parts(surrogate=kind)
-        for kind, scale in zip(SMOOTH, (5.0, 2.0, 3.0), strict=True):
-            one = SurrogateParams(psi=F("fxp-u8/8"), width=1.0, surrogate=kind, scale=scale)
+        for kind, width in (("exponential", 0.2), ("fast_sigmoid", 0.5), ("arctan", 0.3)):
+            one = SurrogateParams(psi=F("fxp-u8/8"), height=0.3, width=width, surrogate=kind)
             outputs = {"excess": F("fxp-s20/14"), "blocked": F("fxp-u1/0")}
             yield one.surrogate_part(outputs, ETA).constants
 
@@ -121,9 +119,7 @@ class Stepped(Twin):
 
     @staticmethod
     def cases() -> Iterable[psi.StepConstants]:
-        yield from parts(levels=(1.0, 0.5, 0.25), **STEPS)
-        yield from parts(levels=(0.75, -0.5, 0.125), **STEPS)
-        yield from parts(levels=(1.0,), surrogate="steps", boundaries=(2.0,))
+        return parts(levels=(0.75, -0.5, 0.125), **STEPS)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -137,14 +133,22 @@ class Pulled(Twin):
     @staticmethod
     def pulls(**given: Any) -> Iterable[psi.BothConstants]:
         """Return constants with pulls of several formats, of one surrogate."""
-        for fmt, psi_format, regularization, target in (
-            *(("fxp-s16/20", "fxp-s9/8", 0.5, 0.25), ("fxp-s24/44", "fxp-s9/8", 3e-6, 10.0)),
-            *(("fxp-s1/0", "fxp-s3/1", 100.0, 0.0), ("fxp-u8/4", "fxp-s6/3", 4.0, 300.0)),
-            *(("fxp-s8/-2", "fxp-s6/3", 1e3, 0.7), ("fxp-s8/4", "fxp-s6/3", 0.3, 70000.0)),
+        for fmt, psi_format, regularization, target, ticks in (
+            ("fxp-s16/20", "fxp-s9/8", 300.0, 0.01, 1000),
+            ("fxp-s24/44", "fxp-s9/8", 3e-3, 0.3, 65536),
+            ("fxp-s1/0", "fxp-s3/1", 100.0, 0.0, 1),
+            ("fxp-u8/4", "fxp-s6/3", 400.0, 1.0, 7),
+            ("fxp-s8/-2", "fxp-s6/3", 1e5, 0.7, 20),
         ):
             one = SurrogateParams(
-                **{"psi": F(psi_format), "width": 1.0, "gamma": 0.6, "pull": F(fmt)},
-                **{"regularization": regularization, "target_rate": target},
+                psi=F(psi_format),
+                height=0.6,
+                width=1.0,
+                total=F(fmt),
+                pull=F(fmt),
+                regularization=regularization,
+                target_rate=target,
+                trial_ticks=ticks,
                 **given,
             )
             outputs = dict.fromkeys(("excess", "blocked", "signal"), F("fxp-s17/10"))
@@ -174,8 +178,7 @@ class TabledPull(Pulled):
 
     @staticmethod
     def cases() -> Iterable[psi.BothConstants]:
-        for kind in ("exponential", "multi_gaussian"):
-            yield from Pulled.pulls(surrogate=kind)
+        return Pulled.pulls(surrogate="multi_gaussian")
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

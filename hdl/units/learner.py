@@ -93,9 +93,13 @@ class LearnUnit(Elaboratable):
         self.address = Signal(range(q.pre.size * self.groups))
         self.write_address = Signal.like(self.address)
         state = {**learner.traces, **learner.kept, "w": q.weight}
-        self.words = [{field: Signal(shape(fmt)) for field, fmt in state.items()} for _ in range(lanes)]
+        self.words = [
+            {field: Signal(shape(fmt)) for field, fmt in state.items()} for _ in range(lanes)
+        ]
         changing = [field for field in state if field not in learner.fixed]
-        self.next = [{field: Signal(shape(state[field])) for field in changing} for _ in range(lanes)]
+        self.next = [
+            {field: Signal(shape(state[field])) for field in changing} for _ in range(lanes)
+        ]
         self.index = [Signal(32) for _ in range(lanes)]
         self.taps = list(self.pre.taps)
         for lane in range(lanes):

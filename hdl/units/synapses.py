@@ -175,7 +175,9 @@ class SynapseUnit(Elaboratable):
         hit = Signal()
         go = held & hit
         m.d.comb += hit.eq(1)
-        own = [source for source in (self.weight_fields, self.rounding_fields) if source is not None]
+        own = [
+            source for source in (self.weight_fields, self.rounding_fields) if source is not None
+        ]
         for source in own:
             with m.If(source.request & ~source.hit):
                 m.d.comb += hit.eq(0)

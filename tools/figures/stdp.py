@@ -188,8 +188,9 @@ def random_spikes(made: Plan, seed: int, dopamine: float) -> Stimulus:
 
 
 def unlike_pairs(kind: str) -> float:
-    """Return how many of 64 weights differ after a trial between pair STDP and, without
-    eligibility that lasts and with constant dopamine, neuromodulated STDP.
+    """Return how many of 64 weights neuromodulated STDP learns unlike pair STDP in a trial.
+
+    Dopamine is constant, and eligibilities do not last.
     """
     found = []
     for rule in (STDP, modulated(EXACT, 0.0)):

@@ -112,7 +112,7 @@ class Task:
         self.held_out = self._stimulus(params.held_out, self.cued, Stream.TASK + 1)
 
     def _stimulus(self, each: int, chosen: np.ndarray, stream: int) -> Stimulus:
-        """Return samples, that of group 0, then 1, and so on; only chosen neurons are stimulated."""
+        """Return samples of groups 0, 1 and so on, of which only chosen neurons are stimulated."""
         params = self.params
         group = np.arange(each * params.groups) % params.groups
         p = np.full((len(group), params.ticks, params.neurons), params.background)
@@ -126,7 +126,7 @@ class Task:
         return self.stimulus, (drawn * self.stimulus.size) >> 32
 
     def rates(self, outcome: Outcome) -> np.ndarray:
-        """Return the rate of each neuron in each trial, ``(trials, neurons)``, while it is shown."""
+        """Return the rates of neurons while a group is shown, ``(trials, neurons)``."""
         return outcome.signals[:, self.shown].astype(np.float64).mean(axis=1)
 
     def losses(self, outcome: Outcome, samples: np.ndarray) -> np.ndarray:

@@ -103,6 +103,7 @@ def narrowed(name: str) -> ModuleType:
     original = importlib.import_module(name)
     tree = ast.parse(inspect.getsource(original))
     module = ModuleType(f"{name}_narrow")
+    sys.modules[module.__name__] = module  # Where what Numba has cached looks for its functions.
     space: dict[str, Any] = module.__dict__
     space |= {key: value for key, value in vars(original).items() if not key.startswith("__")}
     for key, value in list(space.items()):

@@ -59,7 +59,7 @@ STEEPEST = {
     Function.EXPONENTIAL: 1.0,
     Function.FAST_SIGMOID: 2.0,
     Function.ARCTAN: 0.65,
-    Function.MULTI_GAUSSIAN: 1.125,
+    Function.MULTI_GAUSSIAN: 1.27,
 }
 """Bounds of the slopes of the functions g."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from goldenspike.golden.fixed import BIT, Format, Rounding
+from goldenspike.golden.fixed import Format, Rounding
 from goldenspike.golden.modulators import error, learning_signal
 from goldenspike.golden.network import Network, Population, Projection, Source
 from goldenspike.golden.neurons import adaptive_lif, adaptive_lif_yin, leaky_readout, lif, rate

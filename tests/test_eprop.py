@@ -22,10 +22,12 @@ from goldenspike.golden.rules import (
     eprop_adaptive,
     learning,
     local_gradient,
+    psi,
     three_factor,
     trace,
 )
 from goldenspike.golden.rules.eligibility import Part
+from goldenspike.golden.rules.surrogate import KINDS
 from goldenspike.hdl.rules.local_gradient import AdaptedGradient, FilteredGradient
 
 F = Format.parse
@@ -45,12 +47,19 @@ RULE = eprop.Params(
     width=1.0,
 )
 FILTERED = replace(RULE, filter_decay=0.9, eligibility=F("fxp-s20/18"))
+RATES: dict[str, Any] = {
+    "total": F("fxp-s24/14"),
+    "pull": F("fxp-s16/20"),
+    "regularization": 300.0,
+    "target_rate": 0.01,
+    "trial_ticks": 200,
+}
 REGULATED: Any = replace(
     RULE,
     learns="trial",
     accumulator=F("fxp-s24/22"),
     eligibility=F("fxp-s20/18"),
-    total=F("fxp-s24/14"),
+    **RATES,
 )
 ADAPTIVE = eprop_adaptive.Params(
     **{name: getattr(FILTERED, name) for name in FILTERED.__dataclass_fields__},
@@ -142,16 +151,48 @@ def test_with_a_filter_it_keeps_an_eligibility() -> None:
 
 
 def test_with_a_total_it_keeps_sums() -> None:
-    pre, eligibility = REGULATED.pre(BIT), REGULATED.eligibility
-    values = {**pre.outputs, "psi": RULE.psi, "pull": F("fxp-s16/20")}
-    synapse, factor = REGULATED.synapse(values), REGULATED.scale({"modulator": L, **values})
-    assert (synapse.cell, synapse.state) == (local_gradient.INSTANT, {})
-    values |= {**synapse.outputs, **factor.outputs}
-    update = REGULATED.update(F("fxp-s16/14"), values)
-    assert update.cell is learning.PULL
-    assert update.constants.e == eligibility
-    filtered = replace(REGULATED, filter_decay=0.9).synapse(values)
-    assert filtered.cell is local_gradient.FILTERED
+    found = parts(REGULATED)
+    assert found["post"].cell is psi.LINEAR_PULL
+    assert (found["synapse"].cell, found["synapse"].state) == (local_gradient.INSTANT, {})
+    assert found["factor"].cell is descent.DESCEND
+    assert found["update"].cell is learning.PULL
+    assert found["update"].constants.e == REGULATED.eligibility
+    assert parts(replace(REGULATED, filter_decay=0.9))["synapse"].cell is local_gradient.FILTERED
+
+
+def test_neurons_with_adaptation_are_pulled_too() -> None:
+    pulled = replace(ADAPTIVE, learns="trial", accumulator=F("fxp-s24/22"), **RATES)
+    assert parts(pulled)["update"].cell is learning.PULL
+    assert parts(pulled)["synapse"].cell is local_gradient.ADAPTED_FILTERED
+
+
+def test_a_pull_is_nests_regularisation() -> None:
+    """G += c_reg * (spikes / T - f_target) / T * S, w -= eta * G, at a trial's end."""
+    found = parts(REGULATED)
+    post, update = found["post"], found["update"]
+    state, spikes = psi.PullState(0.0), (0.0, 1.0, 1.0, 0.0, 1.0)
+    for z in spikes:
+        state, outputs = post.cell.step(post.ideal, state, psi.PullInputs(-0.1, 0.0, z))
+    before = learning.PullState(0.5, 0.0, 3.0)
+    given_ = learning.PullInputs(0.0, 0.0, 0.25, outputs.pull, 1, 0)
+    after, _ = update.cell.step(update.ideal, before, given_)
+    g = 300.0 * (3 / 200 - 0.01) / 200 * 3.25
+    assert after == (pytest.approx(0.5 - 0.01 * g, rel=1e-15), 0.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_surrogate_is_wired(kind: str) -> None:
+    steps = {"boundaries": (0.5, 1.0), "levels": (1.0, 0.5)} if kind == "steps" else {}
+    params = replace(RULE, psi=F("fxp-s8/7"), surrogate=kind, **steps)
+    assert parts(params)["factor"].constants.psi == params.psi
+
+
+@pytest.mark.parametrize("factor", ["fxp-s8/8", "fxp-s20/24", "fxp-s30/36"])
+def test_rates_are_as_fine_as_factors(factor: str) -> None:
+    c = descent.rate_constants(0.01, L, F(factor))
+    bits = {"fxp-s8/8": 16, "fxp-s20/24": 20, "fxp-s30/36": 24}[factor]
+    assert c.rate * c.rate_format.lsb == pytest.approx(0.01, rel=2.0**-bits)
+    assert c.rate.bit_length() == bits
 
 
 def test_with_adaptation_it_keeps_two() -> None:
@@ -184,9 +225,9 @@ def papers(rows: np.ndarray, k: float, rho: float, beta: float) -> np.ndarray:
     """Return ebar as the paper has it: its equations 24, 25 and the filter."""
     eps = ebar = 0.0
     found = []
-    for zbar, psi in rows.tolist():
-        e = psi * (zbar - beta * eps)
-        eps = psi * zbar + (rho - psi * beta) * eps
+    for zbar, slope in rows.tolist():
+        e = slope * (zbar - beta * eps)
+        eps = slope * zbar + (rho - slope * beta) * eps
         ebar = k * ebar + (1 - k) * e
         found.append(ebar)
     return np.array(found)
@@ -217,10 +258,10 @@ def test_the_ideal_is_the_paper_and_fixed_point_is_near_it(k: float, beta: float
 def test_without_a_filter_both_ways_learn_alike() -> None:
     """Psi in the factor, or in the eligibility: the gradient is the same."""
     own, local = parts(RULE), parts(replace(ADAPTIVE, beta=0.0, filter_decay=0.0))
-    error, psi, zbar = 0.25, 0.125, 0.5
+    error, slope, zbar = 0.25, 0.125, 0.5
     sums = []
     for found in (own, local):
-        known = {"modulator": error, "psi": psi, "trace": zbar, "eligibility": zbar, "eps": 0.0}
+        known = {"modulator": error, "psi": slope, "trace": zbar, "eligibility": zbar, "eps": 0.0}
         for name in ("factor", "synapse"):
             part = found[name]
             if part is not None:
@@ -229,7 +270,7 @@ def test_without_a_filter_both_ways_learn_alike() -> None:
                 given_ = type(ports.inputs)(*(known[field] for field in part.inputs))
                 known |= part.cell.step(part.ideal, state, given_)[1]._asdict()
         sums.append(known["factor"] * known["eligibility"])
-    assert sums[0] == sums[1] == -0.01 * error * psi * zbar
+    assert sums[0] == sums[1] == -0.01 * error * slope * zbar
 
 
 def test_formats_of_thirty_fraction_bits_fit_the_kernel() -> None:
@@ -250,9 +291,11 @@ def test_formats_of_thirty_fraction_bits_fit_the_kernel() -> None:
         (RULE, {"filter_decay": 1.0}, "Decay must be below 1 in fxp-u17/16, not 1.0"),
         (
             FILTERED,
-            {"total": L},
-            "Total must be left out for a rule that learns every tick, not fx",
+            RATES,
+            "Total must be left out for a rule that learns every tick, not fxp",
         ),
+        (REGULATED, {"interval": 2}, "Interval must be 1 for a rule with a total, not 2"),
+        (REGULATED, {"momentum": 0.5}, "Momentum must be 0 for a rule with a total, not 0.5"),
         (ADAPTIVE, {"eligibility": None}, "Eligibility must be given for neurons whose threshold"),
         (ADAPTIVE, {"rho": 1.0}, "Rho must be 0 to below 1, not 1.0"),
         (ADAPTIVE, {"beta": -1.0}, "Beta must be 0 or more, not -1.0"),

@@ -27,12 +27,21 @@ from goldenspike.hdl.rules.psi import Linear, LinearPull, Stepped, Tabled
 F = Format.parse
 EXCESS = F("fxp-s14/9")
 OUTPUTS = {"excess": EXCESS, "blocked": BIT, "signal": BIT}
-USUAL = SurrogateParams(psi=F("fxp-s9/7"), width=1.5, gamma=1.2)
+USUAL = SurrogateParams(psi=F("fxp-s9/7"), height=0.8, width=1.5)
 STEPS: dict[str, Any] = {"boundaries": (0.25, 0.75, 1.5), "levels": (1.0, -0.5, 0.25)}
-PULL: dict[str, Any] = {"regularization": 0.5, "target_rate": 2.25, "pull": F("fxp-s12/14")}
+PULL: dict[str, Any] = {
+    "total": F("fxp-s9/4"),
+    "pull": F("fxp-s12/14"),
+    "regularization": 5000.0,
+    "target_rate": 0.0225,
+    "trial_ticks": 100,
+}
 ETA = 0.01
 ALL = [replace(USUAL, surrogate=k, **(STEPS if k == "steps" else {})) for k in KINDS]
 TWINS = (Linear, Tabled, Stepped)
+
+
+PEAK = 1.15 * NormalDist(0, 0.5).pdf(0) - 0.3 * NormalDist(0.5, 3).pdf(0)
 
 
 def formula(kind: str, u: float) -> float:
@@ -42,7 +51,7 @@ def formula(kind: str, u: float) -> float:
         return STEPS["levels"][inside[0]] if inside else 0.0
     if kind == "multi_gaussian":
         flank = NormalDist(0.5, 3).pdf(u) + NormalDist(-0.5, 3).pdf(u)
-        return 1.15 * NormalDist(0, 0.5).pdf(u) - 0.15 * flank
+        return (1.15 * NormalDist(0, 0.5).pdf(u) - 0.15 * flank) / PEAK
     return {
         "piecewise_linear": max(0.0, 1 - u),
         "exponential": math.e**-u,
@@ -53,7 +62,7 @@ def formula(kind: str, u: float) -> float:
 
 def real(p: SurrogateParams, excess: float) -> float:
     """Return psi as a real number."""
-    return p.gamma / p.width * formula(p.surrogate, p.scale * abs(excess) / p.width)
+    return p.height * formula(p.surrogate, abs(excess) / p.width)
 
 
 def part(p: SurrogateParams, excess: Format = EXCESS) -> Part:
@@ -67,9 +76,11 @@ def stored_psi(one: Part, excess: int, blocked: int = 0) -> int:
 
 
 @pytest.mark.parametrize("p", ALL, ids=KINDS)
-@pytest.mark.parametrize("scale", [0.7, 3.0])
-def test_psi_is_its_formula_within_an_lsb_for_every_excess(p: SurrogateParams, scale: float) -> None:
-    p = replace(p, scale=scale)
+@pytest.mark.parametrize("width", [2.1, 0.5])
+def test_psi_is_its_formula_within_an_lsb_for_every_excess(
+    p: SurrogateParams, width: float
+) -> None:
+    p = replace(p, width=width)
     one = part(p)
     for excess in range(EXCESS.low, EXCESS.high + 1):
         exact = real(p, excess * EXCESS.lsb) * 2**p.psi.frac
@@ -82,9 +93,8 @@ def test_psi_is_its_formula_within_an_lsb_for_every_excess(p: SurrogateParams, s
 @given(
     frac=st.integers(1, 8),
     excess_frac=st.integers(-1, 20),
-    width=st.floats(0.05, 8),
+    width=st.floats(0.02, 20),
     height=st.floats(0.5, 4),
-    scale=st.floats(0.3, 4),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_formats_and_numbers_are_free(
@@ -93,16 +103,14 @@ def test_formats_and_numbers_are_free(
     excess_frac: int,
     width: float,
     height: float,
-    scale: float,
     seed: int,
 ) -> None:
     fine = frac if kind in ("piecewise_linear", "steps") else min(frac, 6)
     steps = STEPS if kind == "steps" else {}
     p = SurrogateParams(
         psi=Format(True, fine + 4, fine),
+        height=height,
         width=width,
-        gamma=height * width,
-        scale=scale,
         surrogate=kind,
         **steps,
     )
@@ -110,14 +118,14 @@ def test_formats_and_numbers_are_free(
     one = part(p, fmt)
     assert ranges.check(one.cell, one.constants, "here") >= 0
     rng = np.random.default_rng(seed)
-    far = min(int(3 * width / scale * 2.0**excess_frac) + 2, fmt.high)
+    far = min(int(3 * width * 2.0**excess_frac) + 2, fmt.high)
     for raw in rng.integers(-far, far, 20, endpoint=True).tolist():
         exact = real(p, raw * fmt.lsb) * 2**fine
         assert abs(stored_psi(one, raw) - exact) <= 1.0
 
 
 def test_psi_is_rounded_once_where_numbers_are_powers_of_two() -> None:
-    p = SurrogateParams(psi=F("fxp-u7/7"), width=0.5, gamma=0.25)
+    p = SurrogateParams(psi=F("fxp-u7/7"), height=0.5, width=0.5)
     one = part(p, F("fxp-s11/9"))
     for excess in range(-1024, 1024):
         exact = Fraction(1, 2) * max(0, 1 - 2 * abs(Fraction(excess, 512)))
@@ -125,7 +133,7 @@ def test_psi_is_rounded_once_where_numbers_are_powers_of_two() -> None:
 
 
 def test_steps_are_where_they_are_exactly() -> None:
-    p = replace(USUAL, surrogate="steps", scale=0.3, **STEPS)
+    p = replace(USUAL, surrogate="steps", width=4.7, **STEPS)
     one, ideal = part(p), part(p).ideal
     ends = [Fraction(end) for end in reversed(ideal.ends)]
     for excess in range(EXCESS.low, EXCESS.high + 1):
@@ -148,17 +156,17 @@ def test_with_a_pull_psi_is_the_same_and_spikes_are_counted(
         given_ = both.constants, state, psi.PullInputs(excess, blocked, signal)
         state, outputs = both.cell.step(*given_)
         assert step(*given_) == (state, outputs)
-        count += signal
+        count = min(count + signal, 100)
         assert state.spikes == count
         assert outputs.psi == stored_psi(plain, excess, blocked)
-        pull = ETA * 0.5 * (2.25 - count) * 2**14
+        pull = -ETA * 5000 / 100 * (count / 100 - 0.0225) * 2**14
         assert abs(outputs.pull - max(pull, -2048)) <= 0.5 + 2**-psi.GUARD_BITS
     assert ranges.check(both.cell, both.constants, "here") >= 0
 
 
 def test_a_count_of_spikes_ends_at_its_highest() -> None:
     both = part(replace(USUAL, **PULL))
-    for before, after in ((0, 1), (65534, 65535), (65535, 65535)):
+    for before, after in ((0, 1), (126, 127), (127, 127)):
         state = psi.PullState(before)
         assert both.cell.step(both.constants, state, psi.PullInputs(0, 0, 1))[0].spikes == after
 
@@ -175,7 +183,7 @@ def test_on_floats_it_is_the_formula(p: SurrogateParams, excess: float) -> None:
         given_ = psi.PullState(2.0), psi.PullInputs(excess, 0, 1.0)
         state, outputs = step(both.ideal, *given_)
         assert (state.spikes, outputs.psi) == (3.0, pytest.approx(want))
-        assert outputs.pull == pytest.approx(-0.01 * 0.5 * 0.75)
+        assert outputs.pull == pytest.approx(-ETA * 5000 / 100 * (3 / 100 - 0.0225))
 
 
 @pytest.mark.parametrize("kind", TWINS)
@@ -204,7 +212,9 @@ def test_a_table_is_within_an_lsb_of_its_function_everywhere(
         lsb = table.argument.lsb
         x = np.arange(table.argument.high + 1)
         i, rest = x >> table.bits, x & ((1 << table.bits) - 1)
-        y = (np.array(table.base)[i] * 2**table.bits + np.array(table.rise)[i] * rest) * 2.0**-table.frac
+        y = (
+            np.array(table.base)[i] * 2**table.bits + np.array(table.rise)[i] * rest
+        ) * 2.0**-table.frac
         for real_x in (np.maximum(x - 0.5, 0) * lsb, x * lsb, (x + 0.5) * lsb):
             assert np.abs(y - height * shape(function, scale * real_x)).max() <= error <= 2.0**-frac
         far = x[-1] * lsb * np.geomspace(1, 1e6, 10001)
@@ -225,6 +235,7 @@ def test_a_table_has_an_end() -> None:
         tabulate(Function.FAST_SIGMOID, 1.0, 1.0, 18)
 
 
+TOGETHER = "Regularisation must have all of total, pull, regularization, target_rate, trial_ticks"
 BAD = [
     (
         {"surrogate": "exponental"},
@@ -234,8 +245,7 @@ BAD = [
         ),
     ),
     ({"width": 0.0}, "Width must be above 0, not 0.0"),
-    ({"gamma": -1.0}, "Gamma must be above 0, not -1.0"),
-    ({"scale": math.inf}, "Scale must be above 0, not inf"),
+    ({"height": -1.0}, "Height must be above 0, not -1.0"),
     ({"levels": (1.0,)}, "Levels must be left out for piecewise_linear, not (1.0,)"),
     ({"boundaries": (1.0,)}, "Boundaries must be left out for piecewise_linear, not (1.0,)"),
     ({"surrogate": "steps"}, "Boundaries must ascend from above 0, not ()"),
@@ -251,8 +261,8 @@ BAD = [
         {"surrogate": "steps", "psi": F("fxp-u8/7"), **STEPS},
         "Psi must be a format that holds -0.4 to 0.8, not fxp-u8/7",
     ),
-    ({"gamma": 30.0}, "Psi must be a format that holds 20.0, not fxp-s9/7"),
-    ({"psi": F("fxp-u4/-1")}, "Psi must be a format that holds 0.7999999999999999, not fxp-u4/-1"),
+    ({"height": 20.0}, "Psi must be a format that holds 20.0, not fxp-s9/7"),
+    ({"psi": F("fxp-u4/-1")}, "Psi must be a format that holds 0.8, not fxp-u4/-1"),
     (
         {"surrogate": "multi_gaussian", "psi": F("fxp-u8/7")},
         "Psi must be signed for multi_gaussian, not fxp-u8/7",
@@ -261,10 +271,11 @@ BAD = [
         {"surrogate": "fast_sigmoid", "psi": F("fxp-u12/12")},
         "Psi must be a coarser format for fast_sigmoid, not fxp-u12/12: ",
     ),
-    ({"regularization": -1.0}, "Regularization must be 0 or more, not -1.0"),
-    ({"target_rate": math.nan}, "Target rate must be 0 or more, not nan"),
-    ({"regularization": 0.5}, "Pull must be given for a regularization of 0.5"),
-    ({"pull": F("fxp-s8/4")}, "Pull must be left out for a regularization of 0.0"),
+    (PULL | {"regularization": 0.0}, "Regularization must be above 0, not 0.0"),
+    (PULL | {"target_rate": math.nan}, "Target rate must be 0 to 1, not nan"),
+    (PULL | {"trial_ticks": 0}, "Trial ticks must be 1 or more, not 0"),
+    (PULL | {"total": None}, f"{TOGETHER}, not no total"),
+    ({"pull": F("fxp-s8/4"), "total": F("fxp-s8/4")}, f"{TOGETHER}, not no regularization"),
 ]
 
 
@@ -277,7 +288,7 @@ def test_wrong_parameters_are_refused(change: dict[str, Any], message: str) -> N
 
 
 def test_a_pull_shows_a_spike() -> None:
-    small = replace(USUAL, **PULL | {"regularization": 1e-12})
+    small = replace(USUAL, **PULL | {"regularization": 1e-8})
     with pytest.raises(ValueError, match="Pull must be a format that shows 1e-14 a spike, not fxp"):
         part(small)
 
@@ -291,8 +302,12 @@ def test_neurons_must_give_what_is_needed(missing: str) -> None:
 
 def test_parameters_are_read_and_written() -> None:
     data = {
-        **{"psi": "fxp-s9/7", "width": 1.5, "surrogate": "steps", "gamma": 1.2},
-        **{"boundaries": [0.25, 0.75, 1.5], "levels": [1, -0.5, 0.25]},
+        "psi": "fxp-s9/7",
+        "height": 0.8,
+        "width": 1.5,
+        "surrogate": "steps",
+        "boundaries": [0.25, 0.75, 1.5],
+        "levels": [1, -0.5, 0.25],
     }
     read = SurrogateParams.read(data, "here")
     assert read == replace(USUAL, surrogate="steps", **STEPS)

@@ -218,7 +218,7 @@ def test_narrow_cells_are_the_same_arithmetic() -> None:
     """A product of two numbers of 17 bits does not fit: the copy must cut it, as it cuts all."""
     module = narrow.narrowed("goldenspike.golden.rules.three_factor")
     constants = module.FactorConstants(
-        f("fxp-u17/0"), f("fxp-s18/0"), f("fxp-s40/0"), 1 << 16, 0
+        f("fxp-u17/0"), f("fxp-s18/0"), f("fxp-s20/0"), 1 << 16, 0
     )
     assert module.scale(constants, None, module.FactorInputs(3))[1].factor == 3 << 16
     with pytest.raises(OverflowError, match="out of bounds for int32"):

@@ -7,7 +7,8 @@
 The modulator is an error, output minus target, or a sum of such errors: what grows with it makes
 the error worse, so weights go the other way. The product of modulator and slope is rounded to
 :data:`GUARD` bits below those that the factor can show, if it has more, so that it stays narrow:
-it moves the factor by a sixteenth of an LSB before the factor itself is rounded.
+it moves the factor by a sixteenth of an LSB before the factor itself is rounded. Rates keep as
+many significant bits as the factor has, from 16 to :data:`MOST_RATE_BITS`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,16 @@ from goldenspike.golden.rules.three_factor import FactorOutputs
 if TYPE_CHECKING:
     from goldenspike.golden.rules.three_factor import RuleParams
 
+MOST_RATE_BITS = 24
+"""Significant bits of the finest rate."""
 GUARD = 3
 """Bits that the product of modulator and slope keeps below those that the factor can show."""
+
+
+def rate_constants(rate: float, error: Format, factor: Format) -> three_factor.FactorConstants:
+    """Return the integers for a real rate."""
+    bits = min(max(three_factor.RATE_BITS, factor.width), MOST_RATE_BITS)
+    return three_factor.factor_constants(rate, error, factor, bits)
 
 
 class SlopedConstants(NamedTuple):
@@ -49,10 +58,10 @@ class ErrorInputs(NamedTuple):
 def sloped_constants(
     rate: float, modulator: Format, psi: Format, factor: Format
 ) -> SlopedConstants:
-    """Return the integers for a real rate, kept to 16 significant bits."""
-    scale = three_factor.factor_constants(rate, modulator, factor)
+    """Return the integers for a real rate."""
+    scale = rate_constants(rate, modulator, factor)
     exact = modulator.times(psi)
-    shown = factor.frac + three_factor.RATE_BITS - scale.rate_format.frac + GUARD
+    shown = factor.frac + scale.rate_format.width - scale.rate_format.frac + GUARD
     lost = max(exact.frac - shown, 0)
     product = Format.holding(
         exact.low >> lost, -(-exact.high >> lost) if lost else exact.high, exact.frac - lost
@@ -63,7 +72,7 @@ def sloped_constants(
 
 def descent(params: RuleParams, modulator: Format) -> Part:
     """Return the factor of a postsynaptic neuron by its modulator."""
-    c = three_factor.factor_constants(params.eta, modulator, params.factor)
+    c = rate_constants(params.eta, modulator, params.factor)
     return Part(DESCEND, c, c._replace(rate=float(params.eta)))
 
 
@@ -75,7 +84,7 @@ def sloped(params: RuleParams, modulator: Format, psi: Format) -> Part:
 
 def erring(params: RuleParams, signal: Format) -> Part:
     """Return the factor of a presynaptic neuron whose signal is an error."""
-    c = three_factor.factor_constants(params.eta, signal, params.factor)
+    c = rate_constants(params.eta, signal, params.factor)
     return Part(ERR, c, c._replace(rate=float(params.eta)))
 
 

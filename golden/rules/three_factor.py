@@ -187,9 +187,11 @@ class FactorOutputs(NamedTuple):
     factor: Any
 
 
-def factor_constants(rate: float, reward: Format, factor: Format) -> FactorConstants:
-    """Return the integers for a real rate, kept to RATE_BITS significant bits."""
-    fmt = Format(False, RATE_BITS, RATE_BITS - 1 - math.floor(math.log2(rate)))
+def factor_constants(
+    rate: float, reward: Format, factor: Format, bits: int = RATE_BITS
+) -> FactorConstants:
+    """Return the integers for a real rate, kept to `bits` significant bits."""
+    fmt = Format(False, bits, bits - 1 - math.floor(math.log2(rate)))
     raw = fmt.nearest(rate)
     return FactorConstants(fmt, reward, factor, raw, fmt.frac + reward.frac)
 

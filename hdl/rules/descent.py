@@ -28,7 +28,7 @@ def cases() -> Iterable[three_factor.FactorConstants]:
             *((f("fxp-s1/0"), f("fxp-s1/0")), (f("fxp-s9/-2"), f("fxp-s4/6"))),
             *((BIT, f("fxp-u4/2")), (f("fxp-u8/4"), f("fxp-s8/24"))),
         ):
-            yield three_factor.factor_constants(rate, error, factor)
+            yield descent.rate_constants(rate, error, factor)
 
 
 class Descend(Twin):

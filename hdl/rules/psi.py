@@ -151,7 +151,7 @@ class Pulled(Twin):
                 trial_ticks=ticks,
                 **given,
             )
-            outputs = dict.fromkeys(("excess", "blocked", "signal"), F("fxp-s17/10"))
+            outputs = {name: F("fxp-s17/10") for name in ("excess", "blocked", "signal")}
             yield one.surrogate_part(outputs, ETA).constants
 
 

@@ -26,9 +26,11 @@ NAMES = sorted(shipped())
 def test_shipped_experiments_learn(name):
     job = prepare(name)
     session = job.session()
-    before = {q.name: session.weights(q.name) for q in job.plan.plastic}
-    kinds = job.plan.reward.baselines // job.plan.reward.bins  # Each has its mean from a trial.
-    trials = max(3, 4 * kinds, *(q.rule.params.interval for q in job.plan.plastic))
+    learning = job.plan.plastic + job.plan.learners
+    before = {q.name: session.weights(q.name) for q in learning}
+    reward = job.plan.reward
+    kinds = 1 if reward is None else reward.baselines // reward.bins  # Each has its mean anew.
+    trials = max(3, 4 * kinds, *((q.rule or q.learner).params.interval for q in learning))
     session.learn(*job.task.trials(0, trials))
     assert session.trial == trials
     assert all((session.weights(name) != weights).any() for name, weights in before.items())

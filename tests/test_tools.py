@@ -17,7 +17,7 @@ from goldenspike.golden.cache import replacing
 from goldenspike.golden.trial import Session
 from goldenspike.hdl import yosys
 from goldenspike.sim import lockstep, proof
-from goldenspike.tools import bench, cosim, demo, models, results, training, verilog
+from goldenspike.tools import bench, bench_traces, cosim, demo, models, results, training, verilog
 from goldenspike.tools import learn as learning
 from goldenspike.tools.cli import main
 from goldenspike.tools.job import prepare
@@ -402,17 +402,20 @@ def test_bench_compares_the_engine_with_a_loop_that_gives_the_same_bits(capsys, 
     monkeypatch.setattr(bench, "WIDE", 16)
     monkeypatch.setattr(bench, "WIDE_TICKS", 8)
     monkeypatch.setattr(bench, "REPEATS", 1)
-    assert main(["bench", "--no-hardware"]) == 0
+    monkeypatch.setattr(bench_traces, "NEURONS", 16)
+    monkeypatch.setattr(bench_traces, "REPEATS", 1)
+    assert main(["bench", "--no-hardware", "--no-peers"]) == 0
     text = capsys.readouterr().out
     assert "16 x 16 LIF" in text
     assert "ns a synapse" in text
-    assert all(rule in text for rule in catalog.RULES)
+    assert all(rule in text for rule in catalog.PERTURBING)
 
 
 def test_bench_fails_if_the_loop_gives_other_bits(capsys, monkeypatch):
     monkeypatch.setattr(bench, "engine_rows", lambda: (bench.Speed(1.0, 1.0, equal=False), []))
     monkeypatch.setattr(bench, "rule_rows", list)
-    assert main(["bench", "--no-hardware"]) == 1
+    monkeypatch.setattr(bench_traces, "own_rows", list)
+    assert main(["bench", "--no-hardware", "--no-peers"]) == 1
     assert "different weights" in capsys.readouterr().err
 
 

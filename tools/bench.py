@@ -26,7 +26,7 @@ from goldenspike.golden.synapses import exponential
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import LANES
 from goldenspike.sim import lockstep, simulators
-from goldenspike.tools import console
+from goldenspike.tools import bench_traces, console, peers
 from goldenspike.tools.job import Job, prepare
 
 WIDE, WIDE_TICKS = 1024, 32
@@ -48,8 +48,16 @@ class Speed(NamedTuple):
     equal: bool
 
 
-def run(*, hardware: bool = True) -> int:
-    """Measure and print tables; return 1 if the engine and the plain loop disagree in a bit."""
+def run(*, hardware: bool = True, beside: bool = True) -> int:
+    """Measure and print tables; return 1 if the engine and the plain loop disagree in a bit.
+
+    Parameters
+    ----------
+    hardware
+        Whether simulators of the hardware are measured too.
+    beside
+        Whether other simulators are run beside.
+    """
     if hardware:
         for one in simulators.SIMULATORS:
             simulators.version(one)
@@ -62,6 +70,9 @@ def run(*, hardware: bool = True) -> int:
     title = "Every rule, 100 inputs x 10 neurons x 100 ticks, one core"
     heads = ("rule", "a trial is", "time (synapse and tick) ", "should be ")
     console.show(title, heads, rows)
+    with console.waiting("dense e-prop, and other simulators if they are installed"):
+        rows = bench_traces.own_rows() + (peers.speed_rows() if beside else [])
+    console.show("Learning with eligibility traces, one core", peers.HEADS, rows)
     if not speed.equal:
         console.complain("The engine and the plain loop end with different weights")
     if hardware:

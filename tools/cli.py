@@ -248,11 +248,14 @@ def bench(
     hardware: Annotated[
         bool, typer.Option("--hardware/--no-hardware", help="Measure the simulated core too.")
     ] = True,
+    peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Run other simulators that are installed.")
+    ] = True,
 ) -> int:
     """Measure how fast the engine and the simulated hardware are on this machine."""
     from goldenspike.tools import bench as work
 
-    return work.run(hardware=hardware)
+    return work.run(hardware=hardware, beside=peers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

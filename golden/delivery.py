@@ -230,9 +230,8 @@ def planned_population(
     if module.RECEPTORS and not deliveries:
         raise ValueError(f"Population {p.name} must have a projection to it, not none")
     if deliveries and not module.RECEPTORS:
-        raise ValueError(
-            f"Population {p.name} must have no projection to it, not {deliveries[0].description.name}"
-        )
+        name = deliveries[0].description.name
+        raise ValueError(f"Population {p.name} must have no projection to it, not {name}")
     signals = _tapped(p, planned)
     currents = {}
     for receptor in module.RECEPTORS:

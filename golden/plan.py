@@ -19,8 +19,8 @@ from goldenspike.golden.delivery import (
     planned_population,
     signal_names,
 )
-from goldenspike.golden.learners import learner
 from goldenspike.golden.fixed import BIT, WIDEST, Format, Rounding
+from goldenspike.golden.learners import learner
 from goldenspike.golden.modulators import sign
 from goldenspike.golden.network import Network, Population, Projection, Source
 from goldenspike.golden.parameters import choice

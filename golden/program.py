@@ -170,8 +170,10 @@ class _Program(LearnerWriter):
                     f"{shared}.PerturbInputs({driven[0]}, {p.name}__variate[i]))[1].perturbed"
                 )
                 driven[0] = "driven"
-            for other in p.signals.values():
-                driven.append(f"{self.signal_of(other)}[{'i' if other.size > 1 else '0'}]")
+            driven += [
+                f"{self.signal_of(other)}[{'i' if other.size > 1 else '0'}]"
+                for other in p.signals.values()
+            ]
             if p.window is not None:
                 driven.append(f"1 if t >= ticks - {p.window} else 0" if p.window else "1")
             state = [f"{p.name}__{field}[i]" for field in p.state]

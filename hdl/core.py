@@ -35,8 +35,8 @@ from goldenspike.golden.planned import PlannedPopulation
 from goldenspike.hdl.digest import VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.commands import Commands
 from goldenspike.hdl.units.common import HostedMemory, Tap, Unit
-from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.mirror import MirrorUnit
+from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import WORD_BITS_LOG2, word_shape, words_of
 from goldenspike.hdl.units.sequencer import Sequencer
 from goldenspike.hdl.units.synapses import SynapseUnit

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import tomli_w
 
-from goldenspike.golden.trial import Session
 from goldenspike.tools import experiment as experiments
 from goldenspike.tools.console import InputError
 from goldenspike.tools.experiment import parse, read_experiment, shipped, write_experiment

@@ -51,9 +51,7 @@ def test_the_gradient_of_given_spikes_with_16_bits(reference_eprop: Any) -> None
         before[q.name] = session.weights(q.name)
     spikes = session.learn(job.task.stimulus, [0], record=True).signals[0].astype(float)
     task = reference_eprop.draw()
-    wanted = reference_eprop.gradient(
-        task, reference_eprop.forward(task.weights, task.x, spikes)
-    )
+    wanted = reference_eprop.gradient(task, reference_eprop.forward(task.weights, task.x, spikes))
     for name, gradient in (
         ("inputs_to_hidden", wanted.inputs),
         ("hidden_to_hidden", wanted.recurrent),

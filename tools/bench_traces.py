@@ -52,9 +52,9 @@ def dense() -> Plan:
         Population("neurons", NEURONS, lif.Params(read("fxp-s18/10"), 0.9, 1.0)),
     )
     projections = (
-        Projection("inputs", "neurons", weight, initial=0.5),
+        Projection("inputs", "neurons", weight, initial=0.25),
         Projection("error", "teacher", weight, initial=0.5),
-        Projection("neurons", "neurons", read("fxp-s16/14"), 1, initial=0.02, rule=rule),
+        Projection("neurons", "neurons", read("fxp-s16/14"), 1, initial=0.005, rule=rule),
     )
     return plan(Network(TICKS, populations, projections, readout="neurons"))
 

@@ -6,8 +6,8 @@
 
 The sum is exact and rounded once. A positive error is of an output that is too large: learning
 goes against it. Judged are the last `window` ticks of a trial, or all.
-Source: Bellec et al., Nature Communications 11:3625 (2020); the hard sigmoid is that of Courbariaux,
-Bengio, David, NeurIPS 2015.
+Source: Bellec et al., Nature Communications 11:3625 (2020); the hard sigmoid is that of
+Courbariaux, Bengio, David, NeurIPS 2015.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Params(Parameters):
             half_shift=frac - 1,
             slope=slope,
             half=1,
-            one=1 << frac,
+            one=1 << max(frac, 0),
             bounded=bounded,
             rounding=int(self.rounding),
             overflow=int(self.overflow),

@@ -69,8 +69,8 @@ class LearnUnit(Elaboratable):
     ) -> None:
         q, self.post, self.lanes = projection, post, lanes
         self.projection = q
-        self.learner = learner = q.learner
-        assert learner is not None
+        learner: Any = q.learner
+        self.learner = learner
         name, size = q.name, q.post.size
         self.groups = -(-size // lanes)
         parts = learner.parts
@@ -118,10 +118,9 @@ class LearnUnit(Elaboratable):
                 self.taps.append(
                     Tap(post.channel(), variable, valid & self.enabled, index, self.traced[field])
                 )
-        self.factor = self.factored = None
+        self.factor, self.factored = Signal(1), (Signal(), Signal(range(size)))
         if learner.factor is not None:
             self.factor = Signal(shape(learner.factor.outputs["factor"]), name=f"{name}_factor")
-            self.factored = Signal(), Signal(range(size))
             variable = plan.variables[f"{name}.factor"]
             valid, index = self.factored
             channel = len(self.pre.taps)  # The two phases go on at once.
@@ -237,7 +236,6 @@ class LearnUnit(Elaboratable):
             values = [one_lane[name] for one_lane in given]
             known[name] = Array(values)[lane] if self.lanes > 1 else values[0]
         m.d.comb += [getattr(one, name).eq(known[name]) for name in learner.factor.inputs]
-        assert self.factor is not None and self.factored is not None
         valid, factored = self.factored
         m.d.sync += [
             self.factor.eq(output_ports(one)["factor"]),

@@ -120,7 +120,7 @@ class Sequencer(Elaboratable):
                 unit.high.eq(tick << 16 if renewed else 0),
             ]
             if unit.learner is not None:
-                learner = unit.learner
+                learner: Any = unit.learner
                 interval = learner.learner.interval
                 due = self.trial[: interval.bit_length() - 1].all() if interval > 1 else 1
                 m.d.comb += [

@@ -1,10 +1,9 @@
 """E-prop: NEST's losses of pattern generation, beside NEST itself if it is installed.
 
 The losses of five iterations, with 30 fraction bits, are those that NEST's test
-``test_eprop_regression`` holds its e-prop to; with 16 fraction bits spikes soon differ, as the
-network is chaotic, so what counts is the loss after 400 updates; from one update to the next it goes
-up and down by ten per cent by then, in float64 too. Sums over a trial, which live in no weight and
-no membrane, have more bits.
+``test_eprop_regression`` holds its e-prop to. With 16 fraction bits spikes soon differ, as the
+network is chaotic, so what counts is the loss after 400 updates. Sums over a trial, which live in
+no weight and no membrane, have more bits.
 Source: Bellec et al., Nature Communications 11:3625 (2020); NEST.
 """
 

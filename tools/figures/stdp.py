@@ -45,8 +45,8 @@ TRACE = Format.parse("fxp-u22/20")
 AMPLITUDE = Format.parse("fxp-u18/20")
 FAST, SLOW = 1 - 2.0**-4, 1 - 2.0**-9
 """Decays of traces, exact in 16 bits."""
-PAIR = {"plus": 0.05, "minus": 0.04}
-TRIPLET = {"plus2": 0.02, "minus2": 0.03, "plus3": 0.05, "minus3": 0.01}
+PAIR: dict[str, Any] = {"plus": 0.05, "minus": 0.04}
+TRIPLET: dict[str, Any] = {"plus2": 0.02, "minus2": 0.03, "plus3": 0.05, "minus3": 0.01}
 TRACED: dict[str, Any] = {
     "trace": TRACE,
     "pre_decay": FAST,

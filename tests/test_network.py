@@ -291,14 +291,18 @@ def drop(*path: Any) -> Edit:
 
 POPULATION, LIF, SOURCE = ("population", 1), ("population", 1), ("population", 0)
 PROJECTION, RULE_AT = ("projection", 0), ("projection", 0, "rule")
-MODELS = "Model must be one of 'source', 'lif', 'leaky_readout', 'conductance_lif', 'rate', not "
+MODELS = (
+    "Model must be one of 'source', 'lif', 'adaptive_lif', 'adaptive_lif_yin', 'leaky_readout', "
+    "'conductance_lif', 'rate', 'error', 'td_error', 'exponential_unit', 'softmax_error', 'match', "
+    "'learning_signal', not "
+)
 NEURON_KEYS = (
     "Key of population 'classes' must be one of membrane, decay, threshold, drive, reset, "
-    "reset_value, compare, factor, rounding, overflow, not "
+    "reset_value, compare, factor, rounding, overflow, refractory, not "
 )
 PROJECTION_KEYS = (
     "Key of projection must be one of pre, post, weight, delay, initial, mean, pattern, receptor, "
-    "synapse, rule, not "
+    "synapse, rule, mirror, self_connections, not "
 )
 REWARD_KEYS = (
     "Key of reward must be one of readout, objective, baseline, reward, target, scale, sign, "
@@ -307,14 +311,16 @@ REWARD_KEYS = (
 RULES_LISTED = (
     "'weight_perturbation', 'weight_perturbation_0', 'node_perturbation', 'hybrid_perturbation', "
     "'finite_difference', 'multiplexed_perturbation', 'conductance_perturbation', "
-    "'online_conductance_perturbation', 'delayed_conductance_perturbation'"
+    "'online_conductance_perturbation', 'delayed_conductance_perturbation', 'stdp', "
+    "'neuromodulated_stdp', 'triplet_stdp', 'delta_rule', 'eprop', 'eprop_adaptive', 'rflo', "
+    "'adaptive_feedback'"
 )
 RULE_WHERE = "rule of projection pixels_to_classes"
 BAD = [
     (
         put("tick", value=3),
         (
-            "Key of network must be one of ticks, population, projection, reward, "
+            "Key of network must be one of ticks, population, projection, reward, readout, "
             "not 'tick' (did you mean 'ticks'?)"
         ),
     ),

@@ -15,6 +15,7 @@ from goldenspike.golden.network import Network, Population, Projection, Reward, 
 from goldenspike.golden.neurons import lif
 from goldenspike.golden.plan import plan
 from goldenspike.golden.rules import three_factor
+from goldenspike.tools.experiment import read_experiment
 from goldenspike.tools.job import mean_drift, warnings
 
 F = Format.parse
@@ -29,13 +30,13 @@ VALUES = {
     "eligibility": F("fxp-s14/8"),
     "eligibility_decay": 0.75,
 }
-ONLINE = [name for name, rule in catalog.RULES.items() if rule.TRACE == "tick"]
-EPISODIC = [name for name in catalog.RULES if name not in ONLINE]
+ONLINE = [name for name, rule in catalog.PERTURBING.items() if rule.TRACE == "tick"]
+EPISODIC = [name for name in catalog.PERTURBING if name not in ONLINE]
 
 
 def network(name: str, weight: str = "fxp-s12/9", period: int = 2, **changes: Any) -> Network:
     """Return a network of one projection that learns by a rule, by default with floor rounding."""
-    kind = catalog.RULES[name].Params
+    kind = catalog.PERTURBING[name].Params
     needed = [f.name for f in fields(kind) if f.default is MISSING]
     rule = kind(**{f: VALUES[f] for f in needed} | {"rounding": Rounding.FLOOR} | changes)
     return Network(
@@ -61,7 +62,7 @@ def warned(name: str, **more: Any) -> list[str]:
     return warnings(plan(network(name, **more)))
 
 
-@pytest.mark.parametrize("name", catalog.RULES)
+@pytest.mark.parametrize("name", catalog.PERTURBING)
 def test_floor_rounding_names_its_drift(name: str) -> None:
     (line,) = warned(name)
     updates = "3 updates a trial" if name in ONLINE else "an update a trial"
@@ -72,7 +73,7 @@ def test_floor_rounding_names_its_drift(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", catalog.RULES)
+@pytest.mark.parametrize("name", catalog.PERTURBING)
 def test_other_roundings_and_fine_weights_are_no_trouble(name: str) -> None:
     for rounding in set(Rounding) - {Rounding.FLOOR}:
         assert warned(name, rounding=rounding) == []
@@ -122,3 +123,16 @@ def test_the_drift_is_that_of_the_update(frac: int, dropped: int) -> None:
     network_ = network("weight_perturbation")
     projection = replace(network_.projections[0], rule=fixed)
     assert mean_drift(plan(replace(network_, projections=(projection,))).plastic[0]) == 0
+
+
+def test_rules_with_traces_are_warned_of_too() -> None:
+    given = read_experiment("cue_accumulation").network
+    assert warnings(plan(given)) == []
+    floored = [
+        q if q.rule is None else replace(q, rule=replace(q.rule, rounding=Rounding.FLOOR))
+        for q in given.projections
+    ]
+    lines = warnings(plan(replace(given, projections=tuple(floored))))
+    assert len(lines) == 3
+    assert all("rounds with floor" in line for line in lines)
+    assert all("with up to 2250 updates a trial, which" in line for line in lines)

@@ -30,6 +30,8 @@ NEST_LOSSES = (
 SOURCE, NEST = "NEST test_eprop_regression", "NEST, run beside"
 TOLERANCE = 1e-7
 UPDATES, LATE = 400, 25.0
+OWN = "own bound"
+ALIGNED = 0.3
 LOCKSTEP: dict[Simulator, int] = {"verilator": 2}
 """A trial takes millions of cycles, which is hours in Icarus."""
 
@@ -99,6 +101,40 @@ def figures(run: Run) -> Iterator[Figure]:
         float(late["compiled"][0][-1]),
         float(late["ideal"][0][-1]),
         lockstep=run.lockstep(run.job("pattern_generation", seed=1), LOCKSTEP),
+    )
+    yield from adaptive(run)
+
+
+def adaptive(run: Run) -> Iterator[Figure]:
+    """Yield the figures of adaptive neurons whose feedback learns."""
+    job = run.job("pattern_generation_adaptive", seed=1)
+    stimulus, samples = job.task.trials(0, UPDATES + 1)
+    sessions = [job.session(kind=kind) for kind in ("compiled", "ideal")]
+
+    def work(session: Session) -> tuple[float, float]:
+        outcome = session.learn(stimulus, samples, record=True)
+        feedback = session.weights("errors_to_teacher").ravel()
+        readout = session.weights("hidden_to_readout").ravel()
+        cosine = feedback @ readout / np.linalg.norm(feedback) / np.linalg.norm(readout)
+        return float(job.task.losses(outcome, samples)[-1]), float(cosine)
+
+    fixed, real = in_parallel(sessions, work, THREADS)
+    yield Figure(
+        "e-prop, adaptive LIF",
+        f"loss after {UPDATES} updates",
+        OWN,
+        (0.0, LATE),
+        fixed[0],
+        real[0],
+        lockstep=run.lockstep(job, LOCKSTEP),
+    )
+    yield Figure(
+        "adaptive feedback",
+        "cosine of feedback and readout weights, 0 by chance",
+        OWN,
+        (ALIGNED, 1.0),
+        fixed[1],
+        real[1],
     )
 
 

@@ -365,6 +365,15 @@ def variates(draw: Any, store: Store) -> Case:
     return Case(randomness.VARIATE, randomness.VariateConstants(bits), equation)
 
 
+def mixed_words(store: Store) -> st.SearchStrategy[Case]:
+    """Make cases of a synapse's random word."""
+
+    def equation(row: int, column: int) -> dict[str, int]:
+        return {"word": (row + column) % 2**16}
+
+    return st.just(Case(randomness.MIX, Nothing(), equation))
+
+
 CASES: dict[str, Cases] = {
     cell.name: cases
     for cell, cases in (
@@ -384,6 +393,7 @@ CASES: dict[str, Cases] = {
         (paired.STEP, paired_rewards),
         (running_mean.STEP, mean_rewards),
         (randomness.VARIATE, variates),
+        (randomness.MIX, mixed_words),
     )
 }
 SEEDS = st.integers(0, 2**32 - 1)

@@ -513,7 +513,7 @@ def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
     return weights
 
 
-def in_parallel(sessions: Sequence[Session], work: Callable[[Session], Any], threads: int) -> list:
-    """Return ``work(session)`` of every session, by threads: the engine frees the interpreter."""
+def in_parallel(things: Sequence[Any], work: Callable[[Any], Any], threads: int) -> list:
+    """Return ``work(thing)`` of every session or job, by threads: the engine frees Python."""
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, sessions))
+        return list(pool.map(work, things))

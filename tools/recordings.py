@@ -7,11 +7,15 @@ are 0.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from goldenspike.golden.fixed import Format
+from goldenspike.golden.parameters import Parameters
+from goldenspike.golden.plan import Plan
+from goldenspike.tools.supervised import Labelled, check_ticks
 
 Recordings = tuple[list[np.ndarray], np.ndarray]
 """Recordings ``(samples, channels)``, and the class of each."""
@@ -53,3 +57,41 @@ def inputs(series: list[np.ndarray], signal: Format, ticks: int, hold: int) -> n
     for k, x in enumerate(series):
         out[k, ticks - hold * len(x) :] = np.repeat(x, hold, axis=0)
     return signal.nearest(out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedParams(Parameters):
+    """Parameters of a task with recordings.
+
+    Parameters
+    ----------
+    hold
+        Ticks that a sample is shown for.
+    window
+        Ticks with targets, the last of a trial.
+    """
+
+    hold: int = 1
+    window: int
+
+    def __post_init__(self) -> None:
+        for name in ("hold", "window"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ValueError(f"{name.capitalize()} must be 1 or more ticks, not {value!r}")
+
+
+class Recorded(Labelled):
+    """A task with recordings for one network: a source of the channels, targets and readouts."""
+
+    def __init__(self, name: str, load: Any, params: RecordedParams, plan: Plan, seed: int) -> None:
+        self.params = params
+        learned, held_out, self.names = recordings(load)
+        check_ticks(name, plan, longest(learned, held_out) * params.hold)
+        signal = plan.sources[0].signal
+
+        def shown(split: Recordings) -> tuple[np.ndarray, np.ndarray]:
+            return inputs(split[0], signal, plan.ticks, params.hold), split[1]
+
+        classes = len(self.names)
+        super().__init__(name, plan, seed, shown(learned), shown(held_out), params.window, classes)

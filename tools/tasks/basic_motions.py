@@ -10,45 +10,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.plan import Plan
-from goldenspike.tools.recordings import inputs, longest, recordings
-from goldenspike.tools.supervised import Labelled, check_ticks
+from goldenspike.tools.recordings import Recorded, RecordedParams
 
 
-@dataclass(frozen=True)
-class Params(Parameters):
-    """Parameters of the task.
+@dataclass(frozen=True, kw_only=True)
+class Params(RecordedParams):
+    """Parameters of the task."""
 
-    Parameters
-    ----------
-    hold
-        Ticks that a sample is shown for.
-    window
-        Ticks with targets, the last of a trial.
-    """
-
-    hold: int = 1
     window: int = 50
 
-    def __post_init__(self) -> None:
-        for name in ("hold", "window"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name.capitalize()} must be 1 or more ticks, not 0 or less")
 
-
-class Task(Labelled):
+class Task(Recorded):
     """Basic motions for one network: 6 channels, 4 targets and 4 readouts."""
 
     def __init__(self, params: Params, plan: Plan, seed: int) -> None:
         from sktime.datasets import load_basic_motions
 
-        self.params = params
-        learned, held_out, self.names = recordings(load_basic_motions)
-        check_ticks("basic_motions", plan, longest(learned, held_out) * params.hold)
-        source, *_ = plan.sources
-        shown = [
-            (inputs(series, source.signal, plan.ticks, params.hold), labels)
-            for series, labels in (learned, held_out)
-        ]
-        super().__init__("basic_motions", plan, seed, *shown, params.window, len(self.names))
+        super().__init__("basic_motions", load_basic_motions, params, plan, seed)

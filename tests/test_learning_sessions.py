@@ -37,7 +37,7 @@ VALUES = {
 }
 """What rules cannot do without; a rule that asks for something else needs a line here."""
 GROUPS = {
-    when: [name for name, rule in catalog.RULES.items() if (rule.TRACE == "tick") == online]
+    when: [name for name, rule in catalog.PERTURBING.items() if (rule.TRACE == "tick") == online]
     for when, online in (("after trials", False), ("during trials", True))
 }
 """The rules that one network can have together."""
@@ -45,7 +45,7 @@ GROUPS = {
 
 def rule_of(name: str, **changes: Any) -> Any:
     """Return the parameters of a rule, with an accumulator if it needs one."""
-    kind = catalog.RULES[name].Params
+    kind = catalog.PERTURBING[name].Params
     needed = [f.name for f in fields(kind) if f.default is MISSING]
     if changes.get("interval", 1) > 1:
         changes.setdefault("accumulator", F("fxp-s16/14"))
@@ -59,7 +59,7 @@ def joint(names: list[str], interval: int = 4, **more: Any) -> Network:
     """
     rules = {}
     for number, name in enumerate(names):
-        online = catalog.RULES[name].TRACE == "tick"
+        online = catalog.PERTURBING[name].TRACE == "tick"
         rounding = Rounding.STOCHASTIC if number % 2 else Rounding.HALF_EVEN
         changes = {} if online else {"interval": interval}
         rules[name] = rule_of(name, rounding=rounding, **changes, **more)
@@ -85,7 +85,7 @@ def joint(names: list[str], interval: int = 4, **more: Any) -> Network:
             F("fxp-s20/8"),
             F("fxp-s8/4"),
             scale=0.25,
-            period=2 if catalog.RULES[names[0]].TRACE == "tick" else 0,
+            period=2 if catalog.PERTURBING[names[0]].TRACE == "tick" else 0,
         ),
     )
 
@@ -109,7 +109,7 @@ def jointly() -> dict[str, Plan]:
 
 
 def test_the_groups_are_all_rules() -> None:
-    assert sorted(chain(*GROUPS.values())) == sorted(catalog.RULES)
+    assert sorted(chain(*GROUPS.values())) == sorted(catalog.PERTURBING)
     assert all(GROUPS.values())
 
 
@@ -187,7 +187,7 @@ def test_trials_at_once_one_by_one_and_in_threads_are_the_same(
     assert at_once[0][2] != at_once[1][2]  # seeds do count
 
 
-@pytest.mark.parametrize("name", catalog.RULES)
+@pytest.mark.parametrize("name", catalog.PERTURBING)
 @settings(max_examples=3)
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -254,7 +254,7 @@ def test_a_network_must_learn(small: tuple[Session, Stimulus]) -> None:
     neurons = Population("b", 2, lif.Params(F("fxp-s10/4"), 1.0, 1.0))
     given = (Population("a", 2, Source()), neurons), (Projection("a", "b", F("fxp-s8/4")),)
     session = Session(plan(Network(2, *given)), 1, "python")
-    with pytest.raises(ValueError, match=r"^Network must have a reward to learn from, not none$"):
+    with pytest.raises(ValueError, match=r"^Network must have a rule to learn by, not none$"):
         lockstep(session, small[1], [0])
 
 

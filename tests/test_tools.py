@@ -340,8 +340,8 @@ def test_every_parameter_of_every_model_is_described():
 def test_models_shows_equations_and_ports(capsys):
     assert main(["models", "lif"]) == 0
     text = capsys.readouterr().out
-    assert "spike' = v' >= threshold" in text
-    assert "state: v, spike\ninputs: current\noutputs: signal\n" in text
+    assert "v' >= threshold" in text
+    assert "state: v, spike\ninputs: current\noutputs: signal, excess, blocked\n" in text
 
 
 def test_models_prints_the_program(small, capsys):

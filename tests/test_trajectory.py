@@ -172,7 +172,7 @@ def finer(network: Network, bits: int) -> Network:
 
 
 def test_with_fine_states_a_trial_is_that_of_floats(sign: Job) -> None:
-    made = plan(finer(sign.experiment.network, 6))
+    made = plan(finer(sign.experiment.network, 5))
     fixed, real = Session(made, 0, "python"), Session(sign.plan, 0, "ideal")
     seen, wanted = (s.perturb(sign.task.stimulus, [0], record=True).signals for s in (fixed, real))
     assert wanted.max() > 5

@@ -160,7 +160,12 @@ def finer(network: Network, bits: int) -> Network:
     def changed(params: Any) -> Any:
         names = ("membrane", "conductance", "trace", "eligibility")
         found = {name: getattr(params, name) for name in names if hasattr(params, name)}
-        wide = {name: Format(f.signed, f.width + bits, f.frac + bits) for name, f in found.items()}
+        # The neuron's sum, with one bit more of the traces, would take 64 bits.
+        more = {name: bits - (name == "trace") for name in found}
+        wide = {
+            name: Format(f.signed, f.width + more[name], f.frac + more[name])
+            for name, f in found.items()
+        }
         return replace(params, **wide)
 
     def projection(q: Any) -> Any:
@@ -172,7 +177,7 @@ def finer(network: Network, bits: int) -> Network:
 
 
 def test_with_fine_states_a_trial_is_that_of_floats(sign: Job) -> None:
-    made = plan(finer(sign.experiment.network, 5))
+    made = plan(finer(sign.experiment.network, 6))
     fixed, real = Session(made, 0, "python"), Session(sign.plan, 0, "ideal")
     seen, wanted = (s.perturb(sign.task.stimulus, [0], record=True).signals for s in (fixed, real))
     assert wanted.max() > 5

@@ -282,19 +282,27 @@ class Session:
         Raises
         ------
         ValueError
-            If the shape is another one or a weight is beyond its format.
+            If the shape is another one, a weight is beyond its format, one from a neuron to itself
+            is not 0 where there is none, or the weights are another projection's.
         """
+        q = next(q for q in self.plan.projections if q.name == projection)
+        if q.mirror is not None:
+            raise ValueError(
+                f"Weights of {projection} must be left to {q.mirror}, which it mirrors"
+            )
         array = self.arrays[f"{projection}.w"]
         fmt = self.plan.variables[f"{projection}.w"].format
         raw = np.asarray(raw)
         check_raw(f"Weights of {projection}", raw, array.shape, fmt)
-        q = next(q for q in self.plan.projections if q.name == projection)
         if not q.description.self_connections and np.diagonal(raw).any():
             raise ValueError(f"Weights of {projection} from a neuron to itself must be 0")
         array[...] = fmt.to_float(raw) if self.kind == "ideal" else raw
 
     def weights(self, projection: str) -> np.ndarray:
         """Return a copy of a projection's weights as real numbers, ``(pre, post)``."""
+        mirror = next(q.mirror for q in self.plan.projections if q.name == projection)
+        if mirror is not None:
+            return self.weights(mirror).T
         raw = self.arrays[f"{projection}.w"]
         fmt = self.plan.variables[f"{projection}.w"].format
         return raw.copy() if self.kind == "ideal" else fmt.to_float(raw.astype(np.int64))

@@ -14,13 +14,15 @@ import numpy as np
 
 import goldenspike.hdl
 from goldenspike.golden.fixed import Format, Rounding
-from goldenspike.golden.modulators import paired, running_mean
+from goldenspike.golden.modulators import error, paired, running_mean
 from goldenspike.golden.network import Network, Population, Projection, Reward, Source
 from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif
 from goldenspike.golden.plan import plan
 from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules import (
     conductance_perturbation,
+    delta_rule,
+    eprop,
     hybrid_perturbation,
     multiplexed_perturbation,
     node_perturbation,
@@ -97,8 +99,47 @@ def conductances(kind: str) -> Network:
     )
 
 
+def traced() -> Network:
+    """Return rules with eligibility traces: e-prop, filtered and not, with symmetric feedback."""
+    shared: Any = {"eta": 0.5, "factor": F("fxp-s10/6")}
+    local: Any = {"psi": F("fxp-u6/5"), "height": 0.5, "width": 8.0, "modulator": "teacher"}
+    trace: Any = {"trace": F("fxp-u7/4"), "trace_decay": 0.75}
+    online = eprop.Params(**shared, **local, **trace, rounding=Rounding.STOCHASTIC)
+    summed = eprop.Params(
+        **shared,
+        **local,
+        **trace,
+        filter_decay=0.5,
+        eligibility=F("fxp-s10/5"),
+        learns="trial",
+        accumulator=F("fxp-s12/8"),
+    )
+    out = delta_rule.Params(**shared, **trace, modulator="errors")
+    errors = error.Params(F("fxp-s8/3"), "out", "targets", window=4)
+    return Network(
+        6,
+        (
+            Population("spikes", 5, Source()),
+            Population("targets", 3, Source(F("fxp-s6/2"))),
+            Population("hidden", 3, HIDDEN),
+            Population("out", 3, OUT),
+            Population("errors", 3, errors),
+            Population("teacher", 3, leaky_readout.Params(F("fxp-s10/4"))),
+        ),
+        (
+            Projection("spikes", "hidden", F("fxp-s6/3"), rule=online),
+            Projection("hidden", "hidden", F("fxp-s6/3"), delay=1, rule=summed),
+            Projection("hidden", "out", F("fxp-s8/4"), rule=out),
+            Projection("errors", "teacher", F("fxp-s8/4"), mirror="hidden_to_out"),
+        ),
+        readout="out",
+    )
+
+
 def network(kind: str) -> Network:
     """Return a network of all units: ``paired`` counts spikes, ``running`` has graded outputs."""
+    if kind == "traced":
+        return traced()
     if kind == "weights":
         return weights()
     if kind in ("online", "resting"):
@@ -139,8 +180,11 @@ def start(kind: str) -> tuple[Session, Stimulus]:
     session.trial = 7
     random = np.random.default_rng(17)  # makes rewards of both signs
     for q in session.plan.projections:
+        if q.mirror is not None:
+            continue
         ends = [q.weight.low, q.weight.low + 1, -1, 0, 1, q.weight.high - 1, q.weight.high]
-        weights = random.integers(-9, 9, (q.pre.size, q.post.size))
+        common = (0, 16) if kind == "traced" else (-9, 9)
+        weights = random.integers(*common, (q.pre.size, q.post.size))
         weights = np.where(random.random(weights.shape) < 0.2, random.choice(ends), weights)
         if q.name == "spikes_to_hidden":
             weights[:, 0] = q.weight.low  # takes the accumulator's last bit when all spike
@@ -152,6 +196,9 @@ def start(kind: str) -> tuple[Session, Stimulus]:
         inputs["levels"] = random.choice([-16, -15, -3, -1, 1, 2, 15], (2, ticks, 2))
     else:
         inputs["spikes"][1, :, 0] = 0  # An input that is active in the first trial only.
+    if kind == "traced":
+        inputs["targets"] = random.integers(-32, 31, (2, ticks, 3))
+        return session, Stimulus(inputs)
     reward: Any = session.plan.reward
     shape = (ticks, reward.readout.size) if reward.targets_every_tick else (reward.readout.size,)
     targets = random.integers(reward.target.low, reward.target.high, (2, *shape))

@@ -17,7 +17,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHECKER = Path(__file__).with_name("check_copy.py")
-KINDS = ("paired", "running", "weights", "online", "resting")
+KINDS = ("paired", "running", "weights", "online", "resting", "traced")
 LEARN = (
     *("spikes_to_hidden: rules.three_factor.update", "hidden_to_hidden: rules.three_factor.update"),
     *("hidden_to_out: rules.three_factor.update", "levels_to_out: rules.three_factor.update"),
@@ -132,6 +132,48 @@ FAULTS = {
         "Mux(stage.learns, 0, after)",
         "Mux(stage.learns, before[field], after)",
         "trial 8, pass 1, tick 0: spikes_to_hidden.e[3, 0]",
+    ),
+    "traces of the trial before stay": Fault(
+        "units/learner.py",
+        "Mux(self.fresh, 0, before[field])",
+        "before[field]",
+        "trial 8, pass 0, tick 1: hidden_to_hidden.ebar[1, 1]",
+        "traced",
+    ),
+    "one factor is not kept": Fault(
+        "units/learner.py",
+        "write.en.eq(valid & (mine == k))",
+        "write.en.eq(valid & (mine == k) & (factored != 1))",
+        "trial 7, pass 0, tick 2: spikes_to_hidden.w[0, 1]",
+        "traced",
+    ),
+    "a row's word is that of the next": Fault(
+        "units/learner.py",
+        "source.index.eq(row)",
+        "source.index.eq(row + 1)",
+        "trial 7, pass 0, tick 2: spikes_to_hidden.w[0, 1]",
+        "traced",
+    ),
+    "sums are learned in every tick": Fault(
+        "units/sequencer.py",
+        "learner.due.eq(last & due)",
+        "learner.due.eq(due)",
+        "trial 7, pass 0, tick 2: hidden_to_hidden.w[1, 1]",
+        "traced",
+    ),
+    "feedback has the row before in it": Fault(
+        "units/mirror.py",
+        "Mux(first, 0, total)",
+        "total",
+        "trial 7, pass 0, tick 2: teacher.y[1]",
+        "traced",
+    ),
+    "errors are those of all ticks": Fault(
+        "modulators/error.py",
+        "Mux(self.active, e, 0)",
+        "e",
+        ("errors: modulators.error.step",),
+        "traced",
     ),
     "state is not reset": Fault(
         "units/population.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from goldenspike.golden import catalog, narrow
-from goldenspike.golden.fixed import Format, Overflow, Rounding
+from goldenspike.golden.cell import Nothing
+from goldenspike.golden.fixed import RANDOM_BITS, Format, Overflow, Rounding
 from goldenspike.golden.modulators import error
 from goldenspike.golden.network import (
     Network,
@@ -21,7 +23,7 @@ from goldenspike.golden.network import (
 )
 from goldenspike.golden.neurons import leaky_readout, lif, rate
 from goldenspike.golden.plan import plan
-from goldenspike.golden.randomness import Stream, words
+from goldenspike.golden.randomness import MIX, MixInputs, Stream, words
 from goldenspike.golden.rules import delta_rule, eprop, neuromodulated_stdp, stdp
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import LANES
@@ -292,6 +294,15 @@ def test_feedback_is_the_transposed_readout() -> None:
     assert np.array_equal(one["inputs_to_hidden"], other["inputs_to_hidden"])
 
 
+def test_weights_of_a_mirror_are_those_of_the_other() -> None:
+    session = Session(plan(network()), 1, "python")
+    mirrored = session.weights("errors_to_teacher")
+    assert np.array_equal(mirrored, session.weights("hidden_to_readout").T)
+    message = "Weights of errors_to_teacher must be left to hidden_to_readout, which it mirrors"
+    with pytest.raises(ValueError, match=message):
+        session.set_weights("errors_to_teacher", np.zeros((2, 6), np.int64))
+
+
 def test_permuted_neurons_learn_permuted_weights() -> None:
     """Nothing depends on a neuron's place but random words."""
     planned = plan(network())
@@ -336,20 +347,24 @@ def test_weights_of_a_trial_stand_still_until_its_end() -> None:
 
 
 def test_rounding_words_are_uniform_and_pairwise_independent() -> None:
-    """Of four synapses, of two rows and two columns: every two words, in 4096 ticks."""
-    rule = replace(EPROP, rounding=Rounding.STOCHASTIC)
-    planned = plan(network(rule))
-    q = planned.learners[0]
-    assert q.learner is not None
-    rows = words(1, Stream.ROUNDING_ROW + q.number, 0, 0, 8192) & 0xFFFF
-    columns = words(1, Stream.ROUNDING_COLUMN + q.number, 0, 0, 8192) & 0xFFFF
-    pairs = [(rows[0::2], columns[0::2]), (rows[0::2], columns[1::2]), (rows[1::2], columns[1::2])]
-    mixed = [((row + column) & 0xFFFF) / 65536 for row, column in pairs]
-    for one in mixed:
+    """Those of synapses that share a row, a column or neither, in 4096 draws."""
+    rows, columns = (
+        (words(1, stream, 0, 0, 8192) & 0xFFFF).reshape(-1, 2)
+        for stream in (Stream.ROUNDING_ROW, Stream.ROUNDING_COLUMN)
+    )
+
+    def mixed(j: int, i: int) -> np.ndarray:
+        inputs = [
+            MixInputs(*map(int, pair)) for pair in zip(rows[:, j], columns[:, i], strict=True)
+        ]
+        given = [MIX.step(Nothing(), Nothing(), x)[1].word for x in inputs]
+        return np.array(given) / (1 << RANDOM_BITS)
+
+    found = [mixed(0, 0), mixed(0, 1), mixed(1, 1)]
+    for one in found:
         assert abs(one.mean() - 0.5) < 5 / (12 * len(one)) ** 0.5
-    for k, one in enumerate(mixed):
-        for other in mixed[k + 1 :]:
-            assert abs(np.corrcoef(one, other)[0, 1]) < 5 / len(one) ** 0.5
+    for one, other in itertools.combinations(found, 2):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 5 / len(one) ** 0.5
 
 
 def run_case(case: Case, simulator: Any, lanes: int) -> Any:

@@ -29,7 +29,7 @@ def network(
         "readout": "readout",
         "population": [
             {"name": "inputs", "size": inputs, "model": "source", "signal": signal},
-            {"name": "goals", "size": outputs, "model": "source", "signal": "fxp-s16/12"},
+            {"name": "targets", "size": outputs, "model": "source", "signal": "fxp-s16/12"},
             {
                 "name": "readout",
                 "size": outputs,
@@ -69,9 +69,9 @@ def recorded(name: str, ticks: int, channels: int, classes: int, **given: Any) -
 def test_a_trial_is_cues_then_a_delay_then_the_recall() -> None:
     assert cue_accumulation.Params().ticks == 2250
     task = cue_task(rate=1.0, noise=0.0, train=20)
-    shown, goals = task.stimulus.inputs["inputs"], task.stimulus.inputs["goals"]
+    shown, targets = task.stimulus.inputs["inputs"], task.stimulus.inputs["targets"]
     assert shown.shape == (20, 2250, 40)
-    assert goals.shape == (20, 2250, 2)
+    assert targets.shape == (20, 2250, 2)
     for sample, side in enumerate(task.labels):
         at = shown[sample].reshape(2250, 4, 10)
         assert (at == at[:, :, :1]).all()  # at a rate of 1 a group is of one mind
@@ -83,9 +83,9 @@ def test_a_trial_is_cues_then_a_delay_then_the_recall() -> None:
         assert (cues[:, 50:] == 1).all()
         assert not (left + right)[1050:].any()
         assert (right.sum() > left.sum()) == side
-        assert not goals[sample, :2100].any()
-        assert (goals[sample, 2100:, side] == 4096).all()
-        assert not goals[sample, 2100:, 1 - side].any()
+        assert not targets[sample, :2100].any()
+        assert (targets[sample, 2100:, side] == 4096).all()
+        assert not targets[sample, 2100:, 1 - side].any()
 
 
 def test_cues_and_spikes_have_their_rates() -> None:
@@ -182,9 +182,9 @@ def test_the_value_that_is_stored_is_the_one_to_recall() -> None:
     stored = steps[:, :, 3].argmax(axis=1)
     assert set(stored) == {0, 1, 2, 3}
     assert (steps[np.arange(200), stored, :3].argmax(axis=1) == task.labels).all()
-    goals = task.stimulus.inputs["goals"]
-    assert not goals[:, :12].any()
-    assert (goals[:, 12:] == 4096 * np.eye(3)[task.labels][:, None]).all()
+    targets = task.stimulus.inputs["targets"]
+    assert not targets[:, :12].any()
+    assert (targets[:, 12:] == 4096 * np.eye(3)[task.labels][:, None]).all()
     assert np.bincount(task.labels).min() > 45
 
 
@@ -268,8 +268,8 @@ def test_basic_motions_are_sktimes_standardised() -> None:
     assert (got == np.clip(np.round(4096 * want.swapaxes(1, 2)), -32768, 32767)).all()
     assert task.held_out.inputs["inputs"].shape == (40, 100, 6)
     assert (np.bincount(task.held_out_labels) == 10).all()
-    assert not task.stimulus.inputs["goals"][:, :50].any()
-    assert (task.stimulus.inputs["goals"][:, 50:] == 4096 * np.eye(4)[task.labels][:, None]).all()
+    assert not task.stimulus.inputs["targets"][:, :50].any()
+    assert (task.stimulus.inputs["targets"][:, 50:] == 4096 * np.eye(4)[task.labels][:, None]).all()
 
 
 def test_japanese_vowels_end_with_the_trial() -> None:
@@ -338,7 +338,7 @@ def reference_loss(task: pattern_generation.Task, ticks: int) -> float:
 def pattern_plan(ticks: int, inputs: int, hidden: int) -> Plan:
     populations = [
         {"name": "inputs", "size": inputs, "model": "source"},
-        {"name": "goals", "size": 1, "model": "source", "signal": "fxp-s40/36"},
+        {"name": "targets", "size": 1, "model": "source", "signal": "fxp-s40/36"},
         {
             "name": "hidden",
             "size": hidden,
@@ -373,7 +373,7 @@ def test_pattern_generation_is_nests_recipe() -> None:
     assert (task.target[0], abs(task.target).max()) == (0, 1)
     assert not task.stimulus.inputs["inputs"][0, 0].any()
     assert (np.diag(task.weights["hidden_to_hidden"]) == 0).all()
-    assert (task.stimulus.inputs["goals"][0, :, 0] == np.round(task.target * 2.0**36)).all()
+    assert (task.stimulus.inputs["targets"][0, :, 0] == np.round(task.target * 2.0**36)).all()
 
 
 def test_sessions_begin_with_the_recipes_weights() -> None:

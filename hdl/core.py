@@ -24,7 +24,7 @@ eligibilities, and a plain run what was half summed; marks of active inputs (of
 
 from typing import Any, Self
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -38,7 +38,7 @@ from goldenspike.hdl.units.common import HostedMemory, Tap, Unit
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import WORD_BITS_LOG2, word_shape, words_of
-from goldenspike.hdl.units.sequencer import Sequencer
+from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
 
@@ -62,6 +62,51 @@ def check(plan: Plan, lanes: int) -> None:
             raise ValueError(f"{noun} must fit a stream word of 32 bits, not {fmt}")
 
 
+class Inside(wiring.Signature):
+    """What a core made with ``bus=True`` has in place of its streams.
+
+    Members
+    -------
+    region, at, begin, load, read, data, value
+        The lines of a :class:`~goldenspike.hdl.units.common.Region`, and which one it is.
+    run, flags, done
+        In, In, Out: starts a trial; its flags stand until it is done.
+    hold
+        In: no phase of a tick starts.
+    now, again
+        Out: the tick under way; whether the first pass is over.
+    last, update
+        Out: in the cycle of `tick`: whether it is a pass's last; whether it is but an update.
+    reported, population, index, signal
+        Out: a neuron of a population has a signal in this cycle.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "region": In(8),
+                "at": In(32),
+                "begin": In(1),
+                "load": In(1),
+                "read": In(1),
+                "data": In(32),
+                "value": Out(32),
+                "run": In(1),
+                "flags": In(2),
+                "done": Out(1),
+                "hold": In(1),
+                "now": Out(16),
+                "again": Out(1),
+                "last": Out(1),
+                "update": Out(1),
+                "reported": Out(1),
+                "population": Out(8),
+                "index": Out(16),
+                "signal": Out(32),
+            }
+        )
+
+
 class Core(Unit):
     """A network's core.
 
@@ -76,6 +121,8 @@ class Core(Unit):
     trace
         Whether the architectural writes are brought out, by channel: ``trace_0_valid``,
         ``trace_0_variable``, ``trace_0_index``, ``trace_0_value`` and so on.
+    bus
+        Whether a bus takes the place of the two streams: see :class:`Inside`.
 
     Members
     -------
@@ -100,7 +147,13 @@ class Core(Unit):
         return super().__new__(cls)
 
     def __init__(
-        self, plan: Plan, lanes: int = 8, *, digest: bool = True, trace: bool = False
+        self,
+        plan: Plan,
+        lanes: int = 8,
+        *,
+        digest: bool = True,
+        trace: bool = False,
+        bus: bool = False,
     ) -> None:
         self.plan, self.lanes = plan, lanes
         reward = plan.reward
@@ -137,14 +190,18 @@ class Core(Unit):
             self.regions.append(self.objective.targets.region)
             if self.objective.region is not None:
                 self.regions.append(self.objective.region)
-        members: dict[str, Any] = {
-            "i": In(stream.Signature(32)),
-            "o": Out(stream.Signature(32)),
-            "tick": Out(1),
-            "digest": Out(32),
-            "busy": Out(1),
-            "fault": Out(1),
-        }
+        words = stream.Signature(32)
+        members: dict[str, Any] = {"i": In(words), "o": Out(words)}
+        members |= {"tick": Out(1), "digest": Out(32), "busy": Out(1), "fault": Out(1)}
+        self.bus = bus
+        if bus:
+            members = {"inside": Out(Inside()), "tick": Out(1), "digest": Out(32)}
+            for population in self.populations.values():
+                self.regions += population.host()
+            at = Signal(32, name="at")
+            for region in self.regions:
+                region.at = at
+            self.sequencer.watch = Watch(plan.ticks)
         self.with_digest, self.trace, self.channels = digest, trace, channels(self.taps)
         for k in range(len(self.channels) if trace else 0):
             members |= {
@@ -185,8 +242,11 @@ class Core(Unit):
                     m.d.comb += getattr(self, f"trace_{k}_{field}").eq(getattr(channel, field))
         self._randomness(m)
         self._connect(m)
-        m.submodules.commands = commands = Commands(self.regions)
         m.submodules.sequencer = sequencer = self.sequencer
+        if self.bus:
+            self._watched(m)
+            return m
+        m.submodules.commands = commands = Commands(self.regions)
         wiring.connect(m, wiring.flipped(self.i), commands.i)
         wiring.connect(m, wiring.flipped(self.o), commands.o)
         m.d.comb += [
@@ -198,6 +258,42 @@ class Core(Unit):
             self.fault.eq(commands.fault),
         ]
         return m
+
+    def _watched(self, m: Module) -> None:
+        """Join regions, sequencer and signals to the bus."""
+        inside, sequencer = self.inside, self.sequencer
+        watch: Any = sequencer.watch
+        with m.Switch(inside.region):
+            for number, region in enumerate(self.regions):
+                with m.Case(number):
+                    m.d.comb += [
+                        region.begin.eq(inside.begin),
+                        region.load.eq(inside.load),
+                        region.read.eq(inside.read),
+                        inside.value.eq(region.value),
+                    ]
+        m.d.comb += [region.data.eq(inside.data) for region in self.regions]
+        m.d.comb += [
+            self.regions[0].at.eq(inside.at),
+            sequencer.run.eq(inside.run),
+            sequencer.flags.eq(inside.flags),
+            inside.done.eq(sequencer.done),
+            watch.hold.eq(inside.hold),
+            inside.now.eq(watch.now),
+            inside.again.eq(watch.again),
+            inside.last.eq(watch.last),
+            inside.update.eq(watch.update),
+            self.tick.eq(sequencer.tick),
+        ]
+        for number, unit in enumerate(self.populations.values()):
+            valid, index, signal = unit.reported
+            with m.If(valid):
+                m.d.comb += [
+                    inside.reported.eq(1),
+                    inside.population.eq(number),
+                    inside.index.eq(index),
+                    inside.signal.eq(signal),
+                ]
 
     def _randomness(self, m: Module) -> None:
         """Add the one Threefry, if anything is random."""

@@ -1,5 +1,6 @@
 """What the units share: taps, regions, memories."""
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,25 +48,52 @@ def later(m: Module, value: Value, name: str) -> Signal:
 
 
 class Region:
-    """What the host can load or read as a sequence of 32-bit words, always as a whole.
+    """What the host can load or read as a sequence of 32-bit words.
+
+    Parameters
+    ----------
+    name, words
+        What it is called, and how many there are.
+    row
+        Words of a row, if it has rows; they say how `at` counts.
+    names
+        What the words of a row are called, if each is another thing.
+    loadable
+        Whether the host may load it.
 
     Members
     -------
-    begin
-        In: starts at the first word.
+    begin, at
+        In, In: starts at a word. Its place in its row is in the lowest `row_bits` bits of `at`,
+        above them is its row. 0, the first word, unless the core has a bus.
     load, data
         In: stores the next word, in this cycle.
     read, value
         In, Out: asks for the next word, which stands from the third cycle after.
     """
 
-    def __init__(self, name: str, words: int) -> None:
-        self.name, self.words = name, words
+    def __init__(
+        self,
+        name: str,
+        words: int,
+        *,
+        row: int | None = None,
+        names: Iterable[str] = (),
+        loadable: bool = True,
+    ) -> None:
+        self.name, self.words, self.row = name, words, row or words
+        self.names, self.loadable = tuple(names), loadable
+        self.row_bits = (self.row - 1).bit_length()
+        self.at: Any = 0
         self.begin = Signal(name=f"{name}_begin")
         self.load = Signal(name=f"{name}_load")
         self.data = Signal(32, name=f"{name}_data")
         self.read = Signal(name=f"{name}_read")
         self.value = Signal(32, name=f"{name}_value")
+
+    def place(self) -> tuple[Any, Any]:
+        """Return the row and the place in it at which the host begins."""
+        return self.at >> self.row_bits, self.at & ((1 << self.row_bits) - 1)
 
 
 def memory(m: Module, name: str, shape: Any, depth: int) -> Memory:
@@ -107,7 +135,7 @@ class HostedMemory:
         write, read = store.write_port(), store.read_port()
         place = Signal(range(self.depth + 1), name=f"{region.name}_place")
         with m.If(region.begin):
-            m.d.sync += place.eq(0)
+            m.d.sync += place.eq(region.at)
         with m.Elif(region.load | region.read):
             m.d.sync += place.eq(place + 1)
         asked = Signal(name=f"{region.name}_asked")

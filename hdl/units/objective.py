@@ -35,7 +35,7 @@ class ObjectiveUnit(Elaboratable):
         self.clear, self.first, self.last = Signal(), Signal(), Signal()
         self.error = Signal(shape(reward.error), name="error")
         self.counts = {field: Signal(shape(fmt)) for field, fmt in reward.counts.items()}
-        self.region = Region("counts", reward.readout.size) if self.counts else None
+        self.region = Region("counts", reward.readout.size, loadable=False) if self.counts else None
         valid, index, _ = readout.reported
         self.taps = [
             Tap(channel, plan.variables[f"reward.{field}"], valid, index, value)
@@ -74,7 +74,7 @@ class ObjectiveUnit(Elaboratable):
         asked = Signal()
         m.d.sync += asked.eq(region.read)
         with m.If(region.begin):
-            m.d.sync += place.eq(0)
+            m.d.sync += place.eq(region.at)
         with m.Elif(region.read):
             m.d.sync += place.eq(place + 1)
         (field,) = self.counts

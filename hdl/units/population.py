@@ -10,7 +10,8 @@ from goldenspike.golden.plan import UNUSED, Plan, PlannedPopulation
 from goldenspike.golden.rules import three_factor
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import output_ports, shape
-from goldenspike.hdl.units.common import Tap, memory
+from goldenspike.hdl.units.common import Region, Tap, memory
+from goldenspike.hdl.units.registers import part_name, parts
 from goldenspike.hdl.units.rows import WORD_BITS, WORD_BITS_LOG2, word_shape, words_of
 from goldenspike.hdl.units.variates import FieldSource
 
@@ -52,6 +53,8 @@ class PopulationUnit(Elaboratable):
         stand in the next cycle. The address is that of a neuron.
     active
         In: whether this tick is in the window, for populations that have one.
+    region
+        The state, for the host to read, if it is hosted.
     """
 
     def __init__(self, plan: Plan, population: PlannedPopulation, lanes: int) -> None:
@@ -111,6 +114,7 @@ class PopulationUnit(Elaboratable):
         }
         self.signals_read = Signal(name=f"{name}_signals_read")
         self.active = Signal(name=f"{name}_active")
+        self.region: Region | None = None
         self.source = None
         if population.output is not None:
             output = shape(population.output)
@@ -124,6 +128,20 @@ class PopulationUnit(Elaboratable):
         """Return a channel that nothing else writes to while the population is updated."""
         self.channels += 1
         return self.channels - 1
+
+    def host(self) -> list[Region]:
+        """Let the host read the state, if there is one, between trials; return the region."""
+        names = [
+            part_name(field, low)
+            for field, value in self.next_state.items()
+            for low in range(0, len(value), 32)
+        ]
+        if not names:
+            return []
+        words, row = self.population.size * len(names), len(names)
+        name = f"{self.population.name}_state"
+        self.region = Region(name, words, row=row, names=names, loadable=False)
+        return [self.region]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -243,12 +261,32 @@ class PopulationUnit(Elaboratable):
         before = Signal(layout)
         m.d.sync += before.eq(read.data)
         m.d.comb += [read.addr.eq(index), write.addr.eq(at), write.en.eq(valid)]
+        if self.region is not None:
+            self._hosted(m, self.region, read)
         for field, value in self.next_state.items():
             m.d.comb += [
                 getattr(neuron, field).eq(Mux(self.first, 0, before[field])),
                 value.eq(getattr(neuron, f"{field}_next")),
                 write.data[field].eq(value),
             ]
+
+    def _hosted(self, m: Module, region: Region, read: Any) -> None:
+        """Let the host read the memory of the state, which is at rest."""
+        place, part = Signal(range(self.population.size + 1)), Signal(range(region.row))
+        asked = Signal()
+        m.d.sync += asked.eq(region.read)
+        with m.If(region.begin):
+            at, at_part = region.place()
+            m.d.sync += [place.eq(at), part.eq(at_part)]
+        with m.Elif(region.read):
+            end = part == region.row - 1
+            m.d.sync += [part.eq(Mux(end, 0, part + 1)), place.eq(place + end)]
+            m.d.comb += read.addr.eq(place)
+        asked_part = Signal.like(part)
+        m.d.sync += asked_part.eq(part)
+        words = [word for field in read.data.shape().members for word in parts(read.data[field])]
+        with m.If(asked):
+            m.d.sync += region.value.eq(Array(words)[asked_part])
 
     def _signals(self, m: Module) -> Value:
         """Add the buffer of reported signals; return whether a write is still to come."""

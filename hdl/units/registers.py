@@ -7,6 +7,21 @@ from amaranth.hdl import Array, Module, Mux, Signal, Value
 from goldenspike.hdl.units.common import Region, memory
 
 
+def part_name(name: str, low: int) -> str:
+    """Return what the word that holds the bits from `low` on of something is called."""
+    return f"{name}_high" if low else name
+
+
+def parts(value: Any) -> list[Any]:
+    """Return the words of a value, the low one first; the high one has its sign."""
+    found = []
+    for low in range(0, len(value), 32):
+        signed = value.shape().signed and low + 32 >= len(value)
+        part = value[low : low + 32]
+        found.append(part.as_signed() if signed else part)
+    return found
+
+
 class Registers:
     """A region of registers that the core keeps: each takes one word, or two beyond 32 bits."""
 
@@ -14,14 +29,15 @@ class Registers:
         self.parts = [
             (signal, place) for signal in signals for place in range(0, max(len(signal), 1), 32)
         ]
-        self.region = Region(name, len(self.parts))
+        names = [part_name(signal.name, place) for signal, place in self.parts]
+        self.region = Region(name, len(self.parts), names=names)
 
     def build(self, m: Module) -> None:
         """Add the host's accesses to the module that drives the registers."""
         region = self.region
         place = Signal(range(len(self.parts) + 1))
         with m.If(region.begin):
-            m.d.sync += place.eq(0)
+            m.d.sync += place.eq(region.at)
         with m.Elif(region.load | region.read):
             m.d.sync += place.eq(place + 1)
         with m.Switch(place):
@@ -61,14 +77,16 @@ class RegisterFile:
         ]
         self.address = Signal(range(depth), name=f"{name}_address")
         self.write = Signal(name=f"{name}_write")
-        self.region = Region(name, depth * len(self.parts))
+        names = [part_name(field, low) for field, low in self.parts]
+        self.region = Region(name, depth * len(names), row=len(names), names=names)
 
     def build(self, m: Module) -> None:
         """Add the memories, one for each word of a set."""
         region = self.region
         place, part = Signal(range(self.depth + 1)), Signal(range(len(self.parts)))
         with m.If(region.begin):
-            m.d.sync += [place.eq(0), part.eq(0)]
+            at, at_part = region.place()
+            m.d.sync += [place.eq(at), part.eq(at_part)]
         with m.Elif(region.load | region.read):
             end = part == len(self.parts) - 1
             m.d.sync += [part.eq(Mux(end, 0, part + 1)), place.eq(place + end)]

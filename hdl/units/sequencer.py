@@ -1,5 +1,6 @@
 """The sequencer: a tick's phases one after the other, a trial's ticks, passes and update."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from amaranth.hdl import Const, Elaboratable, Module, Mux, Signal
@@ -18,6 +19,24 @@ from goldenspike.hdl.units.synapses import SynapseUnit
 
 Phase = tuple[Signal, Any, Signal]
 """The start of a phase, when it takes place, and whether it is under way."""
+
+
+class Watch:
+    """What a bus sees of a sequencer, and how it holds it.
+
+    Members
+    -------
+    hold
+        In: no phase starts.
+    now, again, last, update
+        Out: which tick it is; whether a run's first pass is over; while `tick` is set: whether it
+        is a pass's last, and whether it is none but an update.
+    """
+
+    def __init__(self, ticks: int) -> None:
+        self.hold, self.again = Signal(name="hold"), Signal(name="again")
+        self.now = Signal(range(max(ticks, 2)), name="now")
+        self.last, self.update = Signal(name="last"), Signal(name="update")
 
 
 class Sequencer(Elaboratable):
@@ -44,6 +63,8 @@ class Sequencer(Elaboratable):
         Out: registers.
     registers
         The host's accesses to all registers.
+    watch
+        For a bus, if there is one.
     """
 
     def __init__(
@@ -66,6 +87,7 @@ class Sequencer(Elaboratable):
         self.seed, self.trial = Signal(32, name="seed"), Signal(32, name="trial")
         self.condition = Signal(16, name="condition")
         self.tick_end = Signal()
+        self.watch: Watch | None = None
         self.objective = self.judge = None
         self.taps: list[Tap] = []
         known = [self.seed, self.trial]
@@ -142,6 +164,9 @@ class Sequencer(Elaboratable):
                 objective.clear.eq(clear | (advance & ended if plan.online else 0)),
             ]
         steps = self._steps(perturbing, tracing, tick)
+        watch = self.watch
+        if watch is not None:
+            m.d.comb += [watch.now.eq(tick), watch.again.eq(second)]
 
         def settle(after: str) -> None:
             """Wait for the digest and send it."""
@@ -157,10 +182,11 @@ class Sequencer(Elaboratable):
             for k, (start, condition, busy) in enumerate(listed):
                 with m.State(names[k]):
                     with m.If(begun):
-                        m.d.comb += start.eq(condition)
-                        m.d.sync += begun.eq(~Mux(condition, 1, 0))
-                        with m.If(~Mux(condition, 1, 0)):
-                            m.next = names[k + 1]
+                        with nullcontext() if watch is None else m.If(~watch.hold):
+                            m.d.comb += start.eq(condition)
+                            m.d.sync += begun.eq(~Mux(condition, 1, 0))
+                            with m.If(~Mux(condition, 1, 0)):
+                                m.next = names[k + 1]
                     with m.Elif(~busy):
                         m.d.sync += begun.eq(1)
                         m.next = names[k + 1]
@@ -188,6 +214,8 @@ class Sequencer(Elaboratable):
                         m.next = "REWARD0"
             with m.State("SETTLE"):
                 m.d.comb += self.tick_end.eq(settled == 0)
+                if watch is not None:
+                    m.d.comb += watch.last.eq(last)
                 settle("ADVANCE")
             with m.State("ADVANCE"):
                 m.d.comb += advance.eq(1)
@@ -223,6 +251,8 @@ class Sequencer(Elaboratable):
                 phases("LEARN", self._learning(tick), "SETTLE" if plan.online else "LEARNED")
                 if not plan.online:
                     with m.State("LEARNED"):
+                        if watch is not None:
+                            m.d.comb += watch.update.eq(1)
                         settle("COUNTED")
             if self.judge is not None or renewed:
                 with m.State("COUNTED"):

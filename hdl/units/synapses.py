@@ -111,7 +111,8 @@ class SynapseUnit(Elaboratable):
         if rule is not None and rule.accumulate is not None:
             # The host loads a field at a time, so sums have memories of their own.
             self.layouts["sum"] = StructLayout({"sum": shape(rule.accumulate.accumulator)})
-        self.regions = {field: Region(f"{name}_{field}", words) for field in self.layouts}
+        row = projection.post.size
+        self.regions = {f: Region(f"{name}_{f}", words, row=row) for f in self.layouts}
         self.flush, self.high = Signal(name=f"{name}_flush"), Signal(32, name=f"{name}_high")
         self.slot = Signal(32, name=f"{name}_slot")
         self.adding, self.outputs = Signal(name=f"{name}_adding"), Signal(name=f"{name}_outputs")
@@ -357,7 +358,14 @@ class SynapseUnit(Elaboratable):
         asked, asked_lane = Signal(), Signal.like(lane)
         m.d.sync += [asked.eq(read), asked_lane.eq(lane)]
         with m.If(begin):
-            m.d.sync += [place.eq(0), column.eq(0), lane.eq(0)]
+            # The regions of a projection begin at the same place.
+            at_row, at = self.regions["w"].place()
+            group = at >> (lanes.bit_length() - 1)
+            m.d.sync += [
+                place.eq(times(at_row, self.groups) + group),
+                column.eq(at),
+                lane.eq(at & (lanes - 1)),
+            ]
         with m.Elif(load | read):
             end = column == self.projection.post.size - 1
             m.d.sync += [

@@ -110,7 +110,7 @@ class AxiCore(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        domain: Any = ClockDomain()
+        domain: Any = ClockDomain("sync")
         m.domains.sync = domain
         m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(~self.aresetn)]
         for prefix, (member, inner) in self.buses.items():

@@ -15,7 +15,7 @@ from goldenspike.hdl.bus.axi_stream import EVENT
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.bus.register_map import TICKS_BIT, Window
 from goldenspike.hdl.host import LEARN, MASK
-from goldenspike.sim import lockstep, simulators
+from goldenspike.sim import simulators
 from goldenspike.sim.toolchain import Simulator
 
 BENCH = "goldenspike.sim.benches.axi_bench"
@@ -146,7 +146,7 @@ def trials(
     more = {"traced": True, "trace_rows": TRACE_ROWS * len(samples), "external": external}
     outcome = session.learn(stimulus, samples, **more)
     condition = stimulus.condition(samples[-1])
-    words = host.weight_words(session) | lockstep._results(session, outcome, condition)
+    words = host.weight_words(session) | host.result_words(session, outcome, condition)
     loaded = host.register_words(before, 0) | host.weight_words(before)
     steps: list[list[Any]] = [["load", name, values] for name, values in loaded.items()]
     random = np.random.default_rng(1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from goldenspike.golden.plan import PASSES, UPDATE, Plan
+from goldenspike.golden.plan import Plan
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import bench, host, verilog
 from goldenspike.hdl.core import Core
@@ -21,7 +21,6 @@ from goldenspike.sim import simulators
 from goldenspike.sim.toolchain import Simulator
 
 BENCH = "goldenspike.sim.benches.lockstep_bench"
-LEARN = PASSES | UPDATE
 TRACE_ROWS = 1 << 22
 SLOWEST = 20_000_000
 """Cycles after which a silent core is taken to hang."""
@@ -90,70 +89,6 @@ def prepare(
     return core, simulators.build(sources, bench.TOP, simulator, waves=waves)
 
 
-def _weights(session: Session) -> dict[str, list[int]]:
-    """Return the words of all that is kept per synapse from trial to trial, by region."""
-    found = {}
-    for q in session.plan.projections:
-        for field in ("w", *(("sum",) if q.learner is None else q.learner.kept)):
-            values = session.arrays.get(f"{q.name}.{field}")
-            if values is not None:
-                found[f"{q.name}_{field}"] = [int(value) & host.MASK for value in values.flat]
-    return found
-
-
-def _registers(session: Session, condition: int, reward: int = 0) -> dict[str, list[int]]:
-    """Return the words of the registers that a trial depends on, by region."""
-    planned: Any = session.plan.reward
-    known = [session.seed, session.trial]
-    if planned is None:
-        return {"registers": known}
-    known += [condition] if planned.baselines > planned.bins else []
-    means = [
-        host.wide_words(int(session.arrays[f"reward.{field}"][place]), fmt.width)
-        for place in range(planned.baselines)
-        for field, fmt in planned.baseline_state.items()
-    ]
-    words = [word for mean in means for word in mean]
-    first = host.wide_words(reward, planned.reward.width)
-    found = {"registers": known, "reward": first + (words if planned.baselines == 1 else [])}
-    return found | ({"baselines": words} if planned.baselines > 1 else {})
-
-
-def _results(session: Session, outcome: Outcome, condition: int) -> dict[str, list[int]]:
-    """Return the words of what the last trial left besides weights, by region."""
-    if not len(outcome.errors):
-        return _registers(session, condition)
-    if session.plan.reward is None:
-        return _registers(session, condition)
-    known = [int(error) for error in outcome.errors[-1]]
-    found = _registers(session, condition, int(outcome.rewards[-1]))
-    found["errors"] = _errors(session.plan, known)
-    reward: Any = session.plan.reward
-    for field in reward.counts:
-        found["counts"] = [int(n) & host.MASK for n in session.arrays[f"reward.{field}"]]
-    return found
-
-
-def _errors(plan: Plan, known: list[int]) -> list[int]:
-    """Return the words of the errors of a trial's passes."""
-    reward: Any = plan.reward
-    both = [0] * (2 - len(known)) + known
-    return [word for error in both for word in host.wide_words(error, reward.error.width)]
-
-
-def _sample(core: Core, session: Session, stimulus: Stimulus, sample: int) -> dict[str, list[int]]:
-    """Return the words of a sample's inputs and targets, by region."""
-    plan = session.plan
-    found = {
-        f"{p.name}_inputs": host.signal_words(stimulus.inputs[p.name][sample], p.signal)
-        for p in plan.sources
-    }
-    if core.objective is not None:
-        targets = stimulus.targets[sample].reshape(-1)
-        found["targets"] = [int(target) & host.MASK for target in targets]
-    return found
-
-
 def script(
     core: Core,
     session: Session,
@@ -163,26 +98,10 @@ def script(
 ) -> list[int]:
     """Return the words that load a session into a core and run its learning trials."""
     words = []
-    for region, values in (_registers(session, 0) | _weights(session)).items():
+    for region, values in (host.register_words(session, 0) | host.weight_words(session)).items():
         words += host.load(core, region, values)
-    shown = None
-    at = session.copy()
-    for k, sample in enumerate(samples):
-        if sample != shown:
-            for region, values in _sample(core, session, stimulus, sample).items():
-                words += host.load(core, region, values)
-            if core.conditional:
-                at.trial = (session.trial + k) & host.MASK
-                known = _registers(at, stimulus.condition(sample))["registers"]
-                words += host.load(core, "registers", known)
-            shown = sample
-        if external is None:
-            words += host.run(LEARN)
-        else:
-            words += host.run(PASSES)
-            known = [int(error) for error in external[k]]
-            words += host.load(core, "errors", _errors(session.plan, known))
-            words += host.run(UPDATE)
+    for trial in host.trial_words(core, session, stimulus, samples, external):
+        words += trial
     return words
 
 
@@ -232,9 +151,10 @@ def lockstep(
     outcome = session.learn(stimulus, samples, traced=True, external=external)
     words = script(core, before, stimulus, samples, external)
     condition = stimulus.condition(samples[-1]) if len(samples) else 0
-    compared = _weights(session) | _results(session, outcome, condition)
+    compared = host.weight_words(session)
+    compared |= host.result_words(session, outcome, condition)
     if len(samples):
-        compared |= _sample(core, session, stimulus, samples[-1])
+        compared |= host.sample_words(session.plan, stimulus, samples[-1])
     for region in compared:
         words += host.read(core, region)
     expected = [word for values in compared.values() for word in values]

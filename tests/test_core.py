@@ -26,7 +26,6 @@ from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host, verilog
 from goldenspike.hdl.core import Core
 from goldenspike.sim.cases import draw
-from goldenspike.sim.lockstep import LEARN, _errors, _registers, _sample, _weights
 
 F = Format.parse
 SLOWEST = 100_000
@@ -152,7 +151,11 @@ def start(objective: str, seed: int = SEED) -> tuple[Session, Stimulus]:
 
 def everything(core: Core, session: Session, stimulus: Stimulus) -> dict[str, list[int]]:
     """Return the words of all that a trial of the first sample depends on, by region."""
-    return _registers(session, 0) | _weights(session) | _sample(core, session, stimulus, 0)
+    return (
+        host.register_words(session, 0)
+        | host.weight_words(session)
+        | host.sample_words(session.plan, stimulus, 0)
+    )
 
 
 @pytest.mark.parametrize("objective", ["count_error", "squared_error", "external"])
@@ -240,11 +243,13 @@ def test_trials_follow_each_other_without_new_inputs(objective: str) -> None:
     async def program(port: HostPort) -> None:
         await port.load(everything(core, before, stimulus))
         for digests in golden.digests.tolist():
-            assert await port.run(LEARN) == digests
-        for region, words in _weights(session).items():
+            assert await port.run(host.LEARN) == digests
+        for region, words in host.weight_words(session).items():
             assert await port.read(region) == words
         assert await port.read("registers") == [session.seed, 1]  # 2**32 - 2 and three trials
-        assert await port.read("errors") == _errors(session.plan, golden.errors[-1].tolist())
+        assert await port.read("errors") == host.error_words(
+            session.plan, golden.errors[-1].tolist()
+        )
 
     talk(core, program)
     assert len({tuple(row) for row in golden.digests.tolist()}) == 3
@@ -281,16 +286,18 @@ def test_an_evaluation_learns_nothing_and_can_be_read(objective: str) -> None:
 
     async def program(port: HostPort) -> None:
         await port.load(everything(core, before, stimulus))
-        await port.run(LEARN)
+        await port.run(host.LEARN)
         assert await port.run(0) == plain.digests[0, :3].tolist()
         reward: Any = session.plan.reward
         words = host.wide_words(int(plain.errors[0, 0]), reward.error.width)
         assert (await port.read("errors"))[: len(words)] == words
         if counts:
             assert await port.read("counts") == counts
-        for region, words in (_weights(saved) | {"registers": [saved.seed, saved.trial]}).items():
+        for region, words in (
+            host.weight_words(saved) | {"registers": [saved.seed, saved.trial]}
+        ).items():
             assert await port.read(region) == words
-        assert await port.run(LEARN) == later.digests[0].tolist()
+        assert await port.run(host.LEARN) == later.digests[0].tolist()
 
     talk(core, program)
     assert plain.errors[0, 0] != 0
@@ -301,23 +308,23 @@ def test_after_a_reset_a_plain_pass_clears_what_no_region_reaches() -> None:
     session, stimulus = start("count_error")
     core = Core(session.plan, 2)
     golden = session.copy().learn(stimulus, [0], traced=True).digests[0].tolist()
-    memories = _weights(session) | {"registers": [session.seed, session.trial]}
+    memories = host.weight_words(session) | {"registers": [session.seed, session.trial]}
     spoiled = []
 
     async def program(port: HostPort) -> None:
         await port.load(everything(core, session, stimulus))
         inputs = await port.read("spikes_inputs")
         for cycles in range(20, 700, 61):
-            await port.send(host.run(LEARN))
+            await port.send(host.run(host.LEARN))
             await port.step(cycles)
             await port.reset()
             assert await port.read("registers") == [0, 0]
             assert await port.read("spikes_inputs") == inputs
             await port.load(memories)
-            spoiled.append(await port.run(LEARN) != golden)
+            spoiled.append(await port.run(host.LEARN) != golden)
             await port.run(0)
             await port.load(memories)
-            assert await port.run(LEARN) == golden
+            assert await port.run(host.LEARN) == golden
 
     talk(core, program)
     assert any(spoiled)

@@ -212,8 +212,10 @@ def trial_words(
     stimulus: Stimulus,
     samples: Any,
     external: np.ndarray | None = None,
+    *,
+    flags: int = LEARN,
 ) -> list[list[int]]:
-    """Return the words that make a core run learning trials, trial by trial.
+    """Return the words that make a core run trials, trial by trial.
 
     Parameters
     ----------
@@ -222,7 +224,9 @@ def trial_words(
     stimulus, samples
         What the trials present. A sample is loaded when it is another one than before.
     external
-        ``(trials, passes)``, the errors of an external objective.
+        ``(trials, passes)``, the errors of an external objective, for learning trials.
+    flags
+        Of the trials; learning ones by default.
     """
     shown = None
     at = session.copy()
@@ -238,7 +242,7 @@ def trial_words(
                 words += load(core, "registers", known)
             shown = sample
         if external is None:
-            words += run(LEARN)
+            words += run(flags)
         else:
             words += run(PASSES)
             known = [int(error) for error in external[k]]

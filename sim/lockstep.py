@@ -221,6 +221,13 @@ def _readback(
     return None
 
 
+def step_name(plan: Plan, place: int) -> str:
+    """Return what a trial's digest at a place is of."""
+    if place == plan.passes * plan.ticks:
+        return "update"
+    return f"pass {place // plan.ticks}, tick {place % plan.ticks}"
+
+
 def explain(
     before: Session,
     stimulus: Stimulus,
@@ -254,11 +261,7 @@ def explain(
     variables = {v.number: v for v in plan.variables.values()}
     missing = Counter(map(tuple, golden.tolist())) - Counter(map(tuple, hardware.tolist()))
     extra = Counter(map(tuple, hardware.tolist())) - Counter(map(tuple, golden.tolist()))
-    step = (
-        "update"
-        if tick == plan.passes * plan.ticks
-        else (f"pass {tick // plan.ticks}, tick {tick % plan.ticks}")
-    )
+    step = step_name(plan, tick)
     for number, index, value in golden.tolist():
         if (number, index, value) in missing:
             found = next((v for n, i, v in extra if (n, i) == (number, index)), None)

@@ -1,0 +1,1 @@
+"""Boards: a UART with frames around a core, clocks, tops."""

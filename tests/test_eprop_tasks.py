@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.randomness import Stream
 from goldenspike.golden.trial import Session
 from goldenspike.tools import recordings
+from goldenspike.tools.cli import main
 from goldenspike.tools.experiment import task_module
 from goldenspike.tools.supervised import real, spikes
 from goldenspike.tools.tasks import cue_accumulation, pattern_generation, store_recall
@@ -297,11 +299,64 @@ def test_samples_of_a_recording_are_held() -> None:
 def test_channels_are_those_of_each_recording() -> None:
     from sktime.datasets import load_japanese_vowels
 
-    (series, labels), (others, _), names = recordings.recordings(load_japanese_vowels)
-    assert recordings.longest((series, labels)) == 26
-    assert recordings.longest((series, labels), (others, labels)) == 29
+    (series, labels), (others, _), names, longest = recordings.recordings(load_japanese_vowels)
+    assert max(map(len, series)) == 26
+    assert max(map(len, others)) == longest == 29
+    assert (len(series), len(labels), len(others)) == (270, 270, 370)
     assert names == list("123456789")
     assert {x.shape[1] for x in series} == {12}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "each"),
+    [("basic_motions", (100, 6, 4), 3), ("japanese_vowels", (29, 12, 9), 10)],
+)
+def test_settings_can_be_chosen_without_the_test_part(
+    name: str, shape: tuple[int, int, int], each: int
+) -> None:
+    whole, part = recorded(name, *shape), recorded(name, *shape, validation=each)
+    assert (np.bincount(part.held_out_labels) == each).all()
+    left = np.bincount(whole.labels) - each
+    assert (np.bincount(part.labels) == left).all()
+    places = np.arange(len(whole.labels))
+    apart = np.sort([places[whole.labels == label][-each:] for label in range(shape[2])], None)
+    # Standardised by what is learned from alone, so as one line for each channel.
+    module = task_module(name)
+    load = recordings.loader(f"load_{name}")
+    series, _ = load(split="train", return_X_y=True, return_type="df-list")
+    kept = np.concatenate(
+        [x.to_numpy() for k, x in enumerate(series) if k not in set(apart.tolist())]
+    )
+    wanted = [(series[k].to_numpy() - kept.mean(axis=0)) / kept.std(axis=0) for k in apart]
+    signal = part.source.signal
+    assert (part.held_out.inputs["inputs"] == recordings.inputs(wanted, signal, shape[0], 1)).all()
+    with pytest.raises(ValueError, match="Validation must be 0 or more, not -1"):
+        module.Params(validation=-1)
+    least = int(np.bincount(whole.labels).min())
+    with pytest.raises(ValueError, match=f"Validation must be 0 to {least - 1} of each class, not"):
+        recorded(name, *shape, validation=least)
+    assert len(recorded(name, *shape, validation=least - 1).labels) == shape[2]
+
+
+def test_recordings_are_the_same_whatever_the_seed() -> None:
+    made = network(100, 6, 4, "fxp-s16/12")
+    module = task_module("basic_motions")
+    one, other = (module.Task(module.Params(), made, seed) for seed in (0, 5))
+    for a, b in ((one.stimulus, other.stimulus), (one.held_out, other.held_out)):
+        assert all((a.inputs[name] == b.inputs[name]).all() for name in ("inputs", "targets"))
+    assert (one.trials(0, 40)[1] != other.trials(0, 40)[1]).any()
+
+
+def test_without_sktime_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sktime", None)
+    for name in ("basic_motions", "japanese_vowels"):
+        assert main(["learn", name]) == 2
+        assert capsys.readouterr().err == (
+            "goldenspike: sktime must be installed for recordings: "
+            "install the Python package sktime\n"
+        )
 
 
 @pytest.mark.parametrize("name", ["basic_motions", "japanese_vowels"])

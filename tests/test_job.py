@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 from goldenspike.golden import catalog
@@ -15,8 +16,9 @@ from goldenspike.golden.network import Network, Population, Projection, Reward, 
 from goldenspike.golden.neurons import lif
 from goldenspike.golden.plan import plan
 from goldenspike.golden.rules import three_factor
+from goldenspike.golden.trial import Session
 from goldenspike.tools.experiment import read_experiment
-from goldenspike.tools.job import mean_drift, warnings
+from goldenspike.tools.job import mean_drift, prepare, warnings
 
 F = Format.parse
 VALUES = {
@@ -123,6 +125,26 @@ def test_the_drift_is_that_of_the_update(frac: int, dropped: int) -> None:
     network_ = network("weight_perturbation")
     projection = replace(network_.projections[0], rule=fixed)
     assert mean_drift(plan(replace(network_, projections=(projection,))).plastic[0]) == 0
+
+
+@pytest.mark.parametrize("kind", ["compiled", "ideal"])
+def test_bounds_are_those_of_the_weights_that_a_task_begins_with(kind: str) -> None:
+    job = prepare("assembly")
+    (q,) = job.plan.learners
+    weights = np.arange(q.pre.size * q.post.size).reshape(q.pre.size, -1) % 7 * q.weight.lsb
+    np.fill_diagonal(weights, 0)
+
+    class Task(type(job.task)):
+        def initial(self, session: Session) -> None:
+            session.set_weights(q.name, q.weight.nearest(weights))
+
+    task = Task(job.task.params, job.plan, 1)
+    session = replace(job, task=task).session(kind=kind)
+    assert (session.weights(q.name) == weights).all()
+    params = q.learner.params
+    wanted = (params.fixed_ideal if kind == "ideal" else params.fixed)(weights)["bound"]
+    assert (session.arrays[f"{q.name}.bound"] == wanted).all()
+    assert (wanted != wanted[0, 0]).any()
 
 
 def test_rules_with_traces_are_warned_of_too() -> None:

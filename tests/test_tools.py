@@ -133,6 +133,21 @@ def test_learn_gives_the_same_bits_on_python_integers(small, out):
     assert (found[0] == found[1]).all()
 
 
+def test_mirrors_have_no_weights_of_their_own_to_write(out):
+    name, options = "basic_motions", ["--trials", "3", "--no-float", "--out", str(out)]
+    assert main(["learn", name, *options]) == 0
+    job = prepare(name)
+    written = results.read_weights(out / "weights.npz", job.plan)
+    own = [q.name for q in job.plan.projections if q.mirror is None]
+    assert list(written) == own
+    assert len(own) == len(job.plan.projections) - 1
+    session = cosim.begin(job, out / "weights.npz", 0)
+    other = job.session()
+    other.learn(*job.task.trials(0, 3))
+    for q in job.plan.projections:
+        assert (session.weights(q.name) == other.weights(q.name)).all()
+
+
 def test_learn_in_float_alone_writes_real_weights(small, out, capsys):
     assert main(["learn", small, "--engine", "ideal", "--out", str(out)]) == 0
     assert "float64" in capsys.readouterr().out

@@ -35,6 +35,8 @@ class Job:
         session = Session(self.plan, self.experiment.seed if seed is None else seed, kind)
         if hasattr(self.task, "initial"):
             self.task.initial(session)
+            for q in self.plan.learners:  # What they keep may be of the weights at the start.
+                session.set_fixed(q)
         return session
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from goldenspike.golden.cache import replacing
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
+from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.trial import Session
 from goldenspike.tools.console import input_errors
 from goldenspike.tools.job import Job
@@ -39,13 +40,19 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("goldenspike", "numpy", "numba")}
 
 
+def _own(plan: Plan) -> list[PlannedProjection]:
+    """Return the projections that have weights of their own."""
+    return [q for q in plan.projections if q.mirror is None]
+
+
 def write_weights(path: Path, session: Session) -> None:
     """Write the weights of all projections: ``NAME.w``, raw integers, and ``NAME.format``.
 
-    Those of the ideal engine are real numbers, and their format is ``float64``.
+    Those of the ideal engine are real numbers, and their format is ``float64``. A projection that
+    mirrors another has none of its own.
     """
     arrays: dict[str, Any] = {}
-    for q in session.plan.projections:
+    for q in _own(session.plan):
         raw = session.arrays[f"{q.name}.w"]
         arrays[f"{q.name}.w"] = raw.astype(np.int64) if raw.dtype == object else raw
         arrays[f"{q.name}.format"] = "float64" if session.kind == "ideal" else str(q.weight)
@@ -68,7 +75,7 @@ def read_weights(path: Path, plan: Plan) -> dict[str, np.ndarray]:
         except (ValueError, EOFError, AttributeError, zipfile.BadZipFile):
             raise ValueError("Weights must be a file that `learn` wrote") from None
         found = {}
-        for q in plan.projections:
+        for q in _own(plan):
             choice(f"Weights of {q.name}", f"{q.name}.w", tuple(arrays))
             written = str(arrays.get(f"{q.name}.format"))
             if written != str(q.weight):

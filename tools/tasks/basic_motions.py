@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldenspike.golden.plan import Plan
-from goldenspike.tools.recordings import Recorded, RecordedParams
+from goldenspike.tools.recordings import Recorded, RecordedParams, loader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,4 @@ class Task(Recorded):
     """Basic motions for one network: 6 channels, 4 targets and 4 readouts."""
 
     def __init__(self, params: Params, plan: Plan, seed: int) -> None:
-        from sktime.datasets import load_basic_motions
-
-        super().__init__("basic_motions", load_basic_motions, params, plan, seed)
+        super().__init__("basic_motions", loader("load_basic_motions"), params, plan, seed)

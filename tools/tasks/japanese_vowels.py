@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldenspike.golden.plan import Plan
-from goldenspike.tools.recordings import Recorded, RecordedParams
+from goldenspike.tools.recordings import Recorded, RecordedParams, loader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,4 @@ class Task(Recorded):
     """Japanese vowels for one network: 12 channels, 9 targets and 9 readouts."""
 
     def __init__(self, params: Params, plan: Plan, seed: int) -> None:
-        from sktime.datasets import load_japanese_vowels
-
-        super().__init__("japanese_vowels", load_japanese_vowels, params, plan, seed)
+        super().__init__("japanese_vowels", loader("load_japanese_vowels"), params, plan, seed)

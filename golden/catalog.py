@@ -6,10 +6,12 @@ from goldenspike.golden.modulators import (
     count_error,
     error,
     exponential_unit,
+    gate,
     learning_signal,
     match,
     paired,
     running_mean,
+    softmax_choice,
     softmax_error,
     squared_error,
     td_error,
@@ -26,12 +28,14 @@ from goldenspike.golden.neurons import (
 from goldenspike.golden.noise import empiric, filtered, sparse
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.rules import (
+    actor_critic,
     adaptive_feedback,
     conductance_perturbation,
     delayed_conductance_perturbation,
     delta_rule,
     eprop,
     eprop_adaptive,
+    eprop_reward,
     finite_difference,
     hybrid_perturbation,
     multiplexed_perturbation,
@@ -57,6 +61,8 @@ NEURONS = {
     "td_error": td_error,
     "exponential_unit": exponential_unit,
     "softmax_error": softmax_error,
+    "softmax_choice": softmax_choice,
+    "gate": gate,
     "match": match,
     "learning_signal": learning_signal,
 }
@@ -76,6 +82,8 @@ RULES = {
     "delta_rule": delta_rule,
     "eprop": eprop,
     "eprop_adaptive": eprop_adaptive,
+    "eprop_reward": eprop_reward,
+    "actor_critic": actor_critic,
     "rflo": rflo,
     "adaptive_feedback": adaptive_feedback,
 }

@@ -15,20 +15,27 @@ if TYPE_CHECKING:
     from goldenspike.golden.rules.eligibility import Part
 
 
-def _modulator(
-    params: Any, name: str, post: PlannedPopulation, populations: dict[str, PlannedPopulation]
-) -> PlannedPopulation | None:
-    """Return the population that gives a rule's third factor, if it has one."""
-    given = getattr(params, "modulator", None)
-    if given is None:
-        return None
-    choice(f"Modulator of {name}", given, populations)
-    found = populations[given]
-    if found.size not in (1, post.size):
-        raise ValueError(
-            f"Modulator of {name} must be of 1 or {post.size} neurons, "
-            f"not {found.name} of {found.size}"
-        )
+MODULATORS = ("modulator",)
+"""Parameters of rules that name populations which are third factors, unless they have others."""
+
+
+def _modulators(
+    d: Delivery, post: PlannedPopulation, populations: dict[str, PlannedPopulation]
+) -> dict[str, PlannedPopulation]:
+    """Return the populations that give a rule's third factors, by the rule's name for them."""
+    params, name = d.description.rule, d.description.name
+    found = {}
+    for field in getattr(d.rule, "MODULATORS", MODULATORS):
+        given = getattr(params, field, None)
+        if given is None:
+            continue
+        noun = f"{field.capitalize().replace('_', ' ')} of {name}"
+        choice(noun, given, populations)
+        found[field] = one = populations[given]
+        if one.size not in (1, post.size):
+            raise ValueError(
+                f"{noun} must be of 1 or {post.size} neurons, not {one.name} of {one.size}"
+            )
     return found
 
 
@@ -68,7 +75,7 @@ def learner(
         raise ValueError(
             f"Trial ticks of {q.name} must be {network.ticks}, not {params.trial_ticks}"
         )
-    modulator = _modulator(params, q.name, post, populations)
+    modulators = _modulators(d, post, populations)
     outputs = post.outputs
     parts: dict[str, Part | None] = {"pre": params.pre(d.signal)}
     values = _wired(parts["pre"], f"Pre part of {q.name}", {"signal": d.signal})
@@ -82,12 +89,12 @@ def learner(
         ) from None
     given = _wired(parts["post"], f"Post part of {q.name}", outputs)
     values |= {name: fmt for name, fmt in given.items() if name not in outputs}
-    known = values if modulator is None else {**values, "modulator": modulator.signal}
+    known = {**values, **{field: one.signal for field, one in modulators.items()}}
     parts["factor"] = params.scale(known)
     known = _wired(parts["factor"], f"Factor of {q.name}", known)
-    known.pop("modulator", None)
-    parts["synapse"] = params.synapse(values)
-    known |= _wired(parts["synapse"], f"Synapse of {q.name}", values)
+    known = {name: fmt for name, fmt in known.items() if name not in modulators}
+    parts["synapse"] = params.synapse(known)
+    known |= _wired(parts["synapse"], f"Synapse of {q.name}", known)
     parts["update"] = params.update(d.weight, known)
     _wired(parts["update"], f"Update of {q.name}", {**known, "due": BIT, "word": RANDOM})
     fixed = tuple(
@@ -96,4 +103,4 @@ def learner(
         if any(name in part.state for part in parts.values() if part is not None)
     )
     parts_given: Any = parts
-    return Learner(params, module, modulator, fixed=fixed, **parts_given)
+    return Learner(params, module, modulators, fixed=fixed, **parts_given)

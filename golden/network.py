@@ -95,8 +95,9 @@ class Projection:
     mean
         Mean of the initial weights, in weight units.
     pattern
-        Where initial weights are not 0: ``"full"``, or ``"blocks"``, which joins the first
-        neurons of `pre` to the first of `post` and so on: ``j`` to ``j * post // pre``.
+        Where initial weights are not 0: ``"full"``; ``"blocks"``, which joins the first neurons
+        of `pre` to the first of `post` and so on: ``j`` to ``j * post // pre``; ``"upper"``, which
+        joins every neuron to the one of its place and all after it, as running sums do.
     receptor
         What of the postsynaptic neuron it feeds; by default its first.
     synapse
@@ -133,7 +134,7 @@ class Projection:
         _integer(f"Delay of {self.name}", self.delay, 0, LONGEST)
         number(f"Initial of {self.name}", self.initial)
         number(f"Mean of {self.name}", self.mean)
-        choice(f"Pattern of {self.name}", self.pattern, ("full", "blocks"))
+        choice(f"Pattern of {self.name}", self.pattern, ("full", "blocks", "upper"))
         if type(self.self_connections) is not bool:
             raise TypeError(
                 f"Self connections of {self.name} must be true or false, "

@@ -225,7 +225,8 @@ def _variables(
                 for field, fmt in ({} if part is None else part.state).items():
                     add(f"{q.name}.{name}_{field}", fmt, size)
             if q.learner.factor is not None:
-                add(f"{q.name}.factor", q.learner.factor.outputs["factor"], q.post.size)
+                for field, fmt in q.learner.factor.outputs.items():
+                    add(f"{q.name}.{field}", fmt, q.post.size)
             for field, fmt in (q.learner.traces | q.learner.kept).items():
                 if field not in q.learner.fixed:
                     add(f"{q.name}.{field}", fmt, *shape)
@@ -257,6 +258,7 @@ def _cells(
     random = False
     for p in neurons:
         cells.append((p.name, p.module.STEP, p.constants))
+        random = random or p.draws
         if p.perturbation is not None:
             noise: Any = p.perturbation.noise
             cells.append((p.name, three_factor.PERTURB, p.perturbation.constants))

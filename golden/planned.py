@@ -138,6 +138,11 @@ class PlannedPopulation:
         return self.module.STEP.ports(self.constants).outputs._asdict()
 
     @property
+    def draws(self) -> bool:
+        """Whether its cell is told a random word, which is another one in every tick."""
+        return getattr(self.module, "DRAWS", False)
+
+    @property
     def state(self) -> dict[str, Format]:
         """The formats of the neuron's state, by field."""
         if self.module is None:
@@ -204,13 +209,13 @@ class PlannedRule:
 class Learner:
     """A rule with eligibility traces: its parts, wired by the names of their fields.
 
-    `modulator` is the population that gives the third factor, or None. `fixed` are the fields of a
-    synapse's state that never change.
+    `modulators` are the populations that give third factors, by the rule's name for them; `fixed`
+    are the fields of a synapse's state that never change.
     """
 
     params: Any
     module: Any
-    modulator: PlannedPopulation | None
+    modulators: dict[str, PlannedPopulation]
     pre: Part
     post: Part | None
     factor: Part | None

@@ -8,8 +8,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from goldenspike.golden.fixed import RANDOM_BITS
 from goldenspike.golden.modulators import sign
 from goldenspike.golden.program_learner import LearnerWriter
+from goldenspike.golden.randomness import Stream
 from goldenspike.golden.rules import three_factor
 
 if TYPE_CHECKING:
@@ -160,6 +162,9 @@ class _Program(LearnerWriter):
     def step(self, p: PlannedPopulation) -> None:
         """Write the update of a population."""
         w = self.write
+        if p.draws:
+            stream = str(Stream.DRAW + p.number)
+            self.fields(f"{p.name}__words", stream, "t << 16", "0", RANDOM_BITS)
         w(f"for i in range({p.name}__signal.size):")
         with w:
             driven = [f"{p.name}__{receptor}[i]" for receptor in p.receptors]
@@ -176,6 +181,8 @@ class _Program(LearnerWriter):
             ]
             if p.window is not None:
                 driven.append(f"1 if t >= ticks - {p.window} else 0" if p.window else "1")
+            if p.draws:
+                driven.append(f"int({p.name}__words[0])")
             state = [f"{p.name}__{field}[i]" for field in p.state]
             self.call(p.module.STEP, (f"{p.name}__constants", p.constants), state, driven)
             w(*(f"{p.name}__{receptor}[i] = 0" for receptor in p.receptors))

@@ -60,21 +60,21 @@ class LearnerWriter(ProjectionWriter):
         """Write the factor of every postsynaptic neuron."""
         w = self.write
         learner: Any = q.learner
-        modulator = "0"
-        if learner.modulator is not None:
-            place = "u" if learner.modulator.size > 1 else "0"
-            modulator = f"{self.signal_of(learner.modulator)}[{place}]"
+        known = {
+            field: f"{self.signal_of(one)}[{'u' if one.size > 1 else '0'}]"
+            for field, one in learner.modulators.items()
+        }
         if learner.skips:
             w("any_factor = zero")
         w(f"for u in range({q.post.size}):")
         with w:
-            known = {"modulator": modulator}
             inputs = [known.get(f, f"{q.name}__of_{f}[u]") for f in learner.factor.inputs]
             self.part(learner.factor, f"{q.name}__scale", [], inputs)
-            w(f"{q.name}__of_factor[u] = o.factor")
+            w(*(f"{q.name}__of_{field}[u] = o.{field}" for field in learner.factor.outputs))
             if learner.skips:
                 w("any_factor = o.factor if o.factor != 0 else any_factor")
-            w.note(self.number(f"{q.name}.factor"), "u", "o.factor")
+            for field in learner.factor.outputs:
+                w.note(self.number(f"{q.name}.{field}"), "u", f"o.{field}")
 
     def rows(self, q: PlannedProjection) -> None:
         """Write the visit of all synapses, row by row."""
@@ -118,7 +118,7 @@ class LearnerWriter(ProjectionWriter):
         if learner.post is not None:
             known |= {field: f"{q.name}__of_{field}[i]" for field in learner.post.outputs}
         if learner.factor is not None:
-            known["factor"] = f"{q.name}__of_factor[i]"
+            known |= {field: f"{q.name}__of_{field}[i]" for field in learner.factor.outputs}
         if learner.synapse is not None:
             part = learner.synapse
             state = [f"{q.name}__{field}[j, i]" for field in part.state]

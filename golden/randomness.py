@@ -46,6 +46,7 @@ class Stream(IntEnum):
     ROUNDING = 0x0400
     ROUNDING_ROW = 0x0500
     ROUNDING_COLUMN = 0x0600
+    DRAW = 0x0700
     TASK = 0x1000
 
 

@@ -156,6 +156,8 @@ class Session:
             self._scratch[f"{p.name}.signal"] = self._zeros(p.signal, p.size)
             for name in plan.taken(p):
                 self._scratch[f"{p.name}.{name}"] = self._zeros(p.outputs[name], p.size)
+            if p.draws:
+                self._scratch[f"{p.name}.words"] = np.zeros(1, np.int64)
             if p.depth > 1:
                 self._scratch[f"{p.name}.history"] = self._zeros(p.signal, p.depth, p.size)
             for receptor in p.receptors:
@@ -516,6 +518,8 @@ def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
     if q.description.pattern == "blocks":
         blocks = np.arange(q.pre.size) * q.post.size // q.pre.size
         weights[blocks[:, None] != np.arange(q.post.size)] = 0
+    if q.description.pattern == "upper":
+        weights = np.triu(weights)
     if not q.description.self_connections:
         np.fill_diagonal(weights, 0)
     return weights

@@ -8,11 +8,13 @@ from goldenspike.hdl.fixed import Requantize
 from goldenspike.hdl.modulators.count_error import CountError
 from goldenspike.hdl.modulators.error import Error
 from goldenspike.hdl.modulators.exponential_unit import ExponentialUnit
+from goldenspike.hdl.modulators.gate import Gate
 from goldenspike.hdl.modulators.learning_signal import LearningSignal
 from goldenspike.hdl.modulators.match import Match
 from goldenspike.hdl.modulators.paired import Paired
 from goldenspike.hdl.modulators.running_mean import RunningMean
 from goldenspike.hdl.modulators.sign import Sign
+from goldenspike.hdl.modulators.softmax_choice import SoftmaxChoice
 from goldenspike.hdl.modulators.softmax_error import SoftmaxError
 from goldenspike.hdl.modulators.squared_error import SquaredError
 from goldenspike.hdl.modulators.td_error import TDError
@@ -30,6 +32,14 @@ from goldenspike.hdl.pole import Pole
 from goldenspike.hdl.randomness import AddWords, Rounds, Schedule, Start, Variate
 from goldenspike.hdl.rules.bounded import BoundedAccumulate, BoundedUpdate
 from goldenspike.hdl.rules.codes import OneHot, Walsh
+from goldenspike.hdl.rules.credit import (
+    AdaptedCredit,
+    AdaptedFilteredCredit,
+    FilteredCredit,
+    InstantCredit,
+    Teach,
+    TraceCredit,
+)
 from goldenspike.hdl.rules.delayed_conductance_perturbation import DelayedEligibility
 from goldenspike.hdl.rules.descent import Descend, DescendSlope, Err
 from goldenspike.hdl.rules.eligibility import Modulate
@@ -132,6 +142,12 @@ TWINS: dict[str, type[Twin]] = {
         FilteredGradient,
         AdaptedGradient,
         AdaptedFilteredGradient,
+        Teach,
+        TraceCredit,
+        InstantCredit,
+        FilteredCredit,
+        AdaptedCredit,
+        AdaptedFilteredCredit,
         PassSignal,
         Slope,
         Linear,
@@ -142,6 +158,8 @@ TWINS: dict[str, type[Twin]] = {
         SteppedPull,
         ExponentialUnit,
         SoftmaxError,
+        SoftmaxChoice,
+        Gate,
         TDError,
         Match,
     )

@@ -367,10 +367,9 @@ class Core(Unit):
         pre, going = learner.pre, learner.prepare | learner.preparing
         if unit.filter is None:
             self._read(m, q.pre, q.delay, pre.address, pre.enable, pre.word, going)
-        modulator = learner.learner.modulator
-        if modulator is not None:
-            asked = learner.modulator_address, learner.modulator_enable, learner.modulator_word
-            self._read(m, modulator, 0, *asked, going)
+        for field, modulator in learner.learner.modulators.items():
+            address, word = learner.modulator_addresses[field], learner.modulator_words[field]
+            self._read(m, modulator, 0, address, learner.modulator_enable, word, going)
         with m.If(learner.reading):
             m.d.comb += [
                 unit.guest_reading.eq(1),

@@ -19,6 +19,7 @@ from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.sim.drawn import Drawn
+from goldenspike.sim.drawn_rewards import rewarded_network
 from goldenspike.sim.drawn_traces import traced_network
 
 COVERING = (
@@ -151,8 +152,11 @@ def random_case(seed: int, trials: int = 3) -> Case:
 
 
 def traced_case(seed: int, trials: int = 3) -> Case:
-    """Return a case as :func:`random_case` does, of a network whose rules trace eligibilities."""
-    return _case(seed, traced_network(seed), trials)
+    """Return a case as :func:`random_case` does, of a network whose rules trace eligibilities.
+
+    One in three has an actor and a critic as well.
+    """
+    return _case(seed, traced_network(seed) if seed % 3 else rewarded_network(seed), trials)
 
 
 def _case(seed: int, network: Network, trials: int) -> Case:

@@ -18,10 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldenspike.golden.fixed import Format
-from goldenspike.golden.parameters import number
 from goldenspike.golden.rules import eprop, local_gradient
 from goldenspike.golden.rules.eligibility import Part
-from goldenspike.golden.rules.learning import below_one
 
 PERTURBS = "nothing"
 TRACE = "every"
@@ -51,13 +49,7 @@ class Params(eprop.Params):
     beta_factor: Format = Format(False, 18, 16)
 
     def __post_init__(self) -> None:
-        below_one("Rho", self.rho, self.rho_factor)
-        number("Beta", self.beta)
-        if not 0 <= self.beta < float("inf"):
-            raise ValueError(f"Beta must be 0 or more, not {self.beta!r}")
-        self.beta_factor.factor(self.beta, "Beta")
-        if not self.adaptation.signed:
-            raise ValueError(f"Adaptation must be signed, not {self.adaptation}")
+        local_gradient.checked(self.adapting())
         super().__post_init__()
 
     @property
@@ -70,6 +62,11 @@ class Params(eprop.Params):
         """What is said of eligibilities, in words."""
         return "neurons whose threshold adapts"
 
+    def adapting(self) -> local_gradient.Adaptation:
+        """Return what is said of the threshold's adaptation."""
+        given = self.rho, self.beta, self.adaptation, self.rho_factor, self.beta_factor
+        return local_gradient.Adaptation(*given)
+
     def synapse(self, values: dict[str, Format]) -> Part:
         """Return the eligibility of a synapse."""
         assert self.eligibility is not None
@@ -77,7 +74,5 @@ class Params(eprop.Params):
             *(values["trace"], values["psi"], self.eligibility),
             self.filter_decay,
             self.filter_factor,
-            local_gradient.Adaptation(
-                self.rho, self.beta, self.adaptation, self.rho_factor, self.beta_factor
-            ),
+            self.adapting(),
         )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib.data import StructLayout
 
 from goldenspike.golden.cell import Nothing
@@ -33,8 +33,8 @@ class LearnUnit(Elaboratable):
     """Runs the parts of a rule after the populations of a tick have been updated.
 
     The part of postsynaptic neurons follows their reports. Then `prepare` steps the presynaptic
-    neurons and makes the factors, one neuron a cycle, and `learn` visits the synapses, `lanes` a
-    cycle: read, trace, update, write; without traces one stage less.
+    neurons and makes the factors and what goes with them, one neuron a cycle, and `learn` visits
+    the synapses, `lanes` a cycle: read, trace, update, write; without traces one stage less.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class LearnUnit(Elaboratable):
         whether what was summed is learned.
     flush, high
         In: new random fields begin; what is or-ed into their indices.
-    modulator_address, modulator_enable, modulator_word
-        Out, Out, In: reads the signals of the modulator.
+    modulator_enable, modulator_addresses, modulator_words
+        Out, Out, In: reads the signals of the modulators, by the rule's name for them.
     reading, address, words
         Out, Out, In: reads the synapses of all lanes; their fields stand in the next cycle.
     writing, write_address, next
@@ -85,10 +85,14 @@ class LearnUnit(Elaboratable):
         self.enabled, self.first = Signal(name=f"{name}_enabled"), Signal(name=f"{name}_first")
         self.fresh, self.due = Signal(name=f"{name}_fresh"), Signal(name=f"{name}_due")
         self.flush, self.high = Signal(name=f"{name}_flush"), Signal(32, name=f"{name}_high")
-        self.modulator_address, self.modulator_enable = Signal(16), Signal()
-        self.modulator_word = Signal(1)
-        if learner.modulator is not None:
-            self.modulator_word = Signal(word_shape(learner.modulator.signal))
+        self.modulator_enable = Signal()
+        self.modulator_addresses = {
+            field: Signal(16, name=f"{field}_address") for field in learner.modulators
+        }
+        self.modulator_words = {
+            field: Signal(word_shape(one.signal), name=f"{field}_word")
+            for field, one in learner.modulators.items()
+        }
         self.reading, self.writing = Signal(), [Signal() for _ in range(lanes)]
         self.address = Signal(range(q.pre.size * self.groups))
         self.write_address = Signal.like(self.address)
@@ -118,13 +122,15 @@ class LearnUnit(Elaboratable):
                 self.taps.append(
                     Tap(post.channel(), variable, valid & self.enabled, index, self.traced[field])
                 )
-        self.factor, self.factored = Signal(1), (Signal(), Signal(range(size)))
-        if learner.factor is not None:
-            self.factor = Signal(shape(learner.factor.outputs["factor"]), name=f"{name}_factor")
-            variable = plan.variables[f"{name}.factor"]
-            valid, index = self.factored
-            channel = len(self.pre.taps)  # The two phases go on at once.
-            self.taps.append(Tap(channel, variable, valid, index, self.factor))
+        self.factored = Signal(), Signal(range(size))
+        self.made = {
+            field: Signal(shape(fmt), name=f"{name}_{field}")
+            for field, fmt in ({} if learner.factor is None else learner.factor.outputs).items()
+        }
+        for k, (field, value) in enumerate(self.made.items()):
+            variable = plan.variables[f"{name}.{field}"]
+            channel = len(self.pre.taps) + k  # The two phases go on at once.
+            self.taps.append(Tap(channel, variable, *self.factored, value))
         self.fields: list[FieldSource] = []
         if learner.words:
             number = q.number
@@ -219,47 +225,44 @@ class LearnUnit(Elaboratable):
             m.d.comb += self.post_address.eq(at)
         scaling, scaled_index = later(m, running, "scaling"), later(m, index, "scaled_index")
         m.submodules.factor = one = twin(learner.factor.cell, learner.factor.constants)
-        known = {}
-        if learner.modulator is not None:
-            many, signal = learner.modulator.size > 1, learner.modulator.signal
-            place = index if many else 0
-            m.d.comb += [
-                self.modulator_address.eq(place >> WORD_BITS_LOG2 if signal == BIT else place),
-                self.modulator_enable.eq(running),
-            ]
-            known["modulator"] = self.modulator_word
+        known: dict[str, Value] = {}
+        m.d.comb += self.modulator_enable.eq(running)
+        for field, modulator in learner.modulators.items():
+            many, signal = modulator.size > 1, modulator.signal
+            place = index if many else Const(0)
+            address = place >> WORD_BITS_LOG2 if signal == BIT else place
+            m.d.comb += self.modulator_addresses[field].eq(address)
+            known[field] = self.modulator_words[field]
             if signal == BIT:
                 bit = scaled_index[:WORD_BITS_LOG2] if many else 0
-                known["modulator"] = self.modulator_word.bit_select(bit, 1)
+                known[field] = known[field].bit_select(bit, 1)
         lane = later(m, mine, "scaled_lane") if self.lanes > 1 else 0
         for name in given[0]:
             values = [one_lane[name] for one_lane in given]
             known[name] = Array(values)[lane] if self.lanes > 1 else values[0]
         m.d.comb += [getattr(one, name).eq(known[name]) for name in learner.factor.inputs]
         valid, factored = self.factored
-        m.d.sync += [
-            self.factor.eq(output_ports(one)["factor"]),
-            valid.eq(scaling),
-            factored.eq(scaled_index),
-        ]
+        m.d.sync += [self.made[field].eq(value) for field, value in output_ports(one).items()]
+        m.d.sync += [valid.eq(scaling), factored.eq(scaled_index)]
         if learner.skips:
             with m.If(self.prepare):
                 m.d.sync += self.needed.eq(0)
-            with m.Elif(valid & (self.factor != 0)):
+            with m.Elif(valid & (self.made["factor"] != 0)):
                 m.d.sync += self.needed.eq(1)
         else:
             m.d.comb += self.needed.eq(1)
         at, mine = self._lane_of(factored)
+        made = Cat(*self.made.values())
         for k in range(self.lanes):
-            bank = memory(m, f"factor_{k}", self.factor.shape(), self.groups)
+            bank = memory(m, f"factor_{k}", len(made), self.groups)
             write, read = bank.write_port(), bank.read_port()
             m.d.comb += [
                 write.addr.eq(at),
-                write.data.eq(self.factor),
+                write.data.eq(made),
                 write.en.eq(valid & (mine == k)),
                 read.addr.eq(group),
             ]
-            given[k]["factor"] = read.data
+            given[k] |= unpacked(read.data, learner.factor.outputs)
         return running | scaling | valid
 
     def _columns(self, m: Module, group: Signal) -> tuple[Signal, list[Value]]:

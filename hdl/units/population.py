@@ -5,8 +5,9 @@ from typing import Any
 from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, Value, signed
 from amaranth.lib.data import StructLayout
 
-from goldenspike.golden.fixed import BIT
+from goldenspike.golden.fixed import BIT, RANDOM_BITS
 from goldenspike.golden.plan import UNUSED, Plan, PlannedPopulation
+from goldenspike.golden.randomness import Stream
 from goldenspike.golden.rules import three_factor
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import output_ports, shape
@@ -20,8 +21,8 @@ class PopulationUnit(Elaboratable):
     """Sums the currents of a population and updates one neuron a cycle.
 
     Three things happen at different times, which the sequencer keeps apart: projections add
-    `lanes` currents a cycle; `draw` fills the variates of a tick; `update` steps every neuron
-    through four stages (read, drive, step, report).
+    `lanes` currents a cycle; `draw` fetches the variates of a tick, or its random word; `update`
+    steps every neuron through four stages (read, drive, step, report).
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ class PopulationUnit(Elaboratable):
         if population.output is not None:
             output = shape(population.output)
             self.output_addends = [Signal(output, name=f"{name}_output_{k}") for k in range(lanes)]
+        if population.draws:
+            self.source = FieldSource(RANDOM_BITS, 1, Stream.DRAW + population.number)
         if perturbation is not None:
             noise: Any = perturbation.noise
             self.source = FieldSource(noise.bits, lanes, perturbation.stream)
@@ -159,7 +162,10 @@ class PopulationUnit(Elaboratable):
         m.d.sync += [driving.eq(running), driven_index.eq(index)]
         group = index >> lane_bits
         m.submodules.neuron = neuron = twin(p.module.STEP, p.constants)
-        variate, drawing = self._variates(m, running, group, driven_index)
+        if p.draws:
+            variate, drawing = 0, self._draws(m, neuron)
+        else:
+            variate, drawing = self._variates(m, running, group, driven_index)
         # Drive: the perturbed current.
         stepping, step_index = self.stepped
         m.d.sync += [stepping.eq(driving), step_index.eq(driven_index)]
@@ -207,6 +213,22 @@ class PopulationUnit(Elaboratable):
         writing = self._signals(m)
         m.d.comb += self.busy.eq(running | driving | stepping | reported | writing | drawing)
         return m
+
+    def _draws(self, m: Module, neuron: Any) -> Signal:
+        """Add the random word of a tick, which the neuron gets; return whether it is drawn."""
+        source: Any = self.source
+        drawing, word = Signal(), Signal(RANDOM_BITS)
+        m.d.comb += [
+            source.flush.eq(self.draw),
+            source.request.eq(drawing),
+            source.high.eq(self.tick << 16),
+            neuron.word.eq(word),
+        ]
+        with m.If(self.draw):
+            m.d.sync += drawing.eq(1)
+        with m.Elif(source.hit):
+            m.d.sync += [drawing.eq(0), word.eq(source.fields)]
+        return drawing
 
     def _variates(self, m: Module, running: Signal, group: Any, index: Signal) -> tuple[Any, Any]:
         """Add the variates of a tick; return that of neuron `index`, and whether they are drawn."""

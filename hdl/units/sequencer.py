@@ -289,7 +289,9 @@ class Sequencer(Elaboratable):
             steps.append((unit.deliver, arrived, unit.busy))
 
         drawing = [unit for unit in self.populations.values() if unit.source is not None]
-        steps += [(unit.draw, perturbing, unit.busy) for unit in drawing]
+        steps += [
+            (unit.draw, 1 if unit.population.draws else perturbing, unit.busy) for unit in drawing
+        ]
         for q in plan.late:
             deliver(q)
         for p in plan.neurons:

@@ -17,6 +17,7 @@ from goldenspike.golden.neurons import lif
 from goldenspike.golden.plan import plan
 from goldenspike.golden.rules import three_factor
 from goldenspike.golden.trial import Session
+from goldenspike.tools.console import InputError
 from goldenspike.tools.experiment import read_experiment
 from goldenspike.tools.job import mean_drift, prepare, warnings
 
@@ -145,6 +146,15 @@ def test_bounds_are_those_of_the_weights_that_a_task_begins_with(kind: str) -> N
     wanted = (params.fixed_ideal if kind == "ideal" else params.fixed)(weights)["bound"]
     assert (session.arrays[f"{q.name}.bound"] == wanted).all()
     assert (wanted != wanted[0, 0]).any()
+
+
+def test_weights_that_a_rule_cannot_begin_with_are_refused() -> None:
+    job = prepare("assembly")
+    given = job.experiment.network
+    drawn = tuple(replace(q, mean=0.0, initial=0.02) if q.rule else q for q in given.projections)
+    job = replace(job, plan=plan(replace(given, projections=drawn)))
+    with pytest.raises(InputError, match=r"^assembly: Initial weights must be 0 or more, not -0\."):
+        job.session()
 
 
 def test_rules_with_traces_are_warned_of_too() -> None:

@@ -31,12 +31,18 @@ class Job:
         ----------
         seed
             By default the experiment's own.
+
+        Raises
+        ------
+        InputError
+            In one line, if a rule cannot begin with these weights.
         """
-        session = Session(self.plan, self.experiment.seed if seed is None else seed, kind)
-        if hasattr(self.task, "initial"):
-            self.task.initial(session)
-            for q in self.plan.learners:  # What they keep may be of the weights at the start.
-                session.set_fixed(q)
+        with input_errors(self.experiment.name):
+            session = Session(self.plan, self.experiment.seed if seed is None else seed, kind)
+            if hasattr(self.task, "initial"):
+                self.task.initial(session)
+                for q in self.plan.learners:  # What they keep may be of the weights at the start.
+                    session.set_fixed(q)
         return session
 
 

@@ -169,7 +169,11 @@ def prove(
     return work.run(experiments or [], everything=everything)
 
 
-@_command("verilog digits", "verilog digits --lanes 16 --out core.v --synth ecp5")
+@_command(
+    "verilog digits",
+    "verilog digits --bus axi --header firmware/digits.h",
+    "verilog digits --lanes 16 --out core.v --synth ecp5",
+)
 def verilog(
     experiment: Experiment,
     lanes: Lanes = 8,
@@ -177,8 +181,21 @@ def verilog(
         Path | None,
         typer.Option(help="The Verilog file.", show_default="build/NAME/core.v", dir_okay=False),
     ] = None,
+    bus: Annotated[
+        Literal["stream", "axi"],
+        typer.Option(help="Two plain streams of words, or AXI4-Lite and AXI4-Stream."),
+    ] = "stream",
+    header: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --bus axi: the C header of its registers.",
+            show_default="beside the Verilog, .h",
+            dir_okay=False,
+        ),
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check/--no-check", help="See that Yosys and Icarus read it.")
+        bool,
+        typer.Option("--check/--no-check", help="See that Yosys and Icarus read it, and lint it."),
     ] = True,
     synth: Annotated[
         Literal["ecp5", "ice40"] | None, typer.Option(help="Synthesise it and count its cells.")
@@ -186,11 +203,105 @@ def verilog(
 ) -> int:
     """Write an experiment's hardware as Verilog.
 
-    Prints its ports and the regions that a host loads and reads, and writes these as JSON too.
+    Prints its ports and what a host can load and read. Beside the Verilog lie this as JSON, the
+    ports and the register map as Markdown, a template of an instance, a FuseSoC description, the
+    waivers for Verilator's lint, and with --bus axi a C header.
     """
     from goldenspike.tools import verilog as work
 
-    return work.run(experiment, lanes=lanes, out=out, check=check, synth=synth)
+    return work.run(
+        experiment, lanes=lanes, out=out, bus=bus, header=header, check=check, synth=synth
+    )
+
+
+@_command(
+    "bitstream digits --board ulx3s_85f",
+    "bitstream mine.toml --board icebreaker --lanes 1 --no-digest",
+    "bitstream digits --board ulx3s_85f --frequency 40 --out build/fast",
+)
+def bitstream(
+    experiment: Experiment,
+    board: Annotated[
+        str, typer.Option(metavar="NAME", help="The board, such as ulx3s_85f or icebreaker.")
+    ],
+    lanes: Lanes = 8,
+    frequency: Annotated[
+        float | None,
+        typer.Option(metavar="MHZ", help="Of the core's clock.", show_default="the board's"),
+    ] = None,
+    baud: Annotated[int, typer.Option(help="Bits a second on the serial line.", min=1)] = 1_000_000,
+    digest: Annotated[
+        bool, typer.Option("--digest/--no-digest", help="Without digests it is smaller.")
+    ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the results.", show_default="build/NAME/BOARD", file_okay=False
+        ),
+    ] = None,
+) -> int:
+    """Make a board's bitstream of an experiment, with Yosys and nextpnr.
+
+    Prints what it takes and how fast it is; ends with status 1 if that is too slow.
+    """
+    from goldenspike.tools import bitstream as work
+
+    return work.run(
+        experiment,
+        board_name=board,
+        lanes=lanes,
+        frequency=frequency,
+        baud=baud,
+        digest=digest,
+        out=out,
+    )
+
+
+@_command(
+    "device digits --port /dev/ttyUSB0",
+    "device digits --port /dev/ttyUSB0 --trials 10000 --weights build/digits/weights.npz",
+    "device werfel_node --simulate --lanes 2",
+)
+def device(
+    experiment: Experiment,
+    port: Annotated[
+        str | None,
+        typer.Option(help="The board's serial port.", show_default=False),
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Simulate the board, behind a pseudo-terminal.")
+    ] = False,
+    trials: Annotated[int, typer.Option(help="Trials that both learn.", min=1)] = 50,
+    baud: Annotated[
+        int, typer.Option(help="Bits a second, as the bitstream was made for.", min=1)
+    ] = 1_000_000,
+    lanes: Annotated[int, typer.Option(help="Of a simulated board: 1, 2, 4, 8 or 16.")] = 8,
+    simulator: Annotated[
+        Literal["verilator", "icarus"], typer.Option(help="What a simulated board runs in.")
+    ] = "verilator",
+    seed: Seed = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Start from the weights that 'learn' wrote.", show_default="the seed's"),
+    ] = None,
+) -> int:
+    """Let a board learn beside the golden model, and compare every digest and every weight.
+
+    The board has the bitstream of the same experiment; ends with status 1 if anything differs.
+    """
+    from goldenspike.tools import device as work
+
+    return work.run(
+        experiment,
+        port=port,
+        simulate=simulate,
+        trials=trials,
+        baud=baud,
+        lanes=lanes,
+        simulator=simulator,
+        seed=seed,
+        weights=weights,
+    )
 
 
 @_command("models", "models lif", "models --program digits")
@@ -289,11 +400,12 @@ def _failure(error: RuntimeError) -> int:
     """Tell of a missing tool or a failed one; any other error is ours and keeps its traceback."""
     from goldenspike.sim.lockstep import LockstepError
     from goldenspike.sim.simulators import MissingToolError, SimulationError
+    from goldenspike.tools.link import LinkError
 
     if isinstance(error, MissingToolError):
         complain(error)
         return BAD_INPUT
-    if isinstance(error, (LockstepError, SimulationError)):
+    if isinstance(error, (LinkError, LockstepError, SimulationError)):
         complain(error)
         return FAILED
     raise error

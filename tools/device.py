@@ -123,8 +123,8 @@ class Device:
         Bits a second, as the bitstream was made for.
     timeout_s
         How long an answer may take.
-    serial
-        In the place of the port: see :class:`~goldenspike.tools.link.Link`.
+    serial, clock
+        In the place of the port and of the time: see :class:`~goldenspike.tools.link.Link`.
 
     Attributes
     ----------
@@ -145,11 +145,12 @@ class Device:
         baud: int = BAUD,
         timeout_s: float = 0.5,
         serial: Any = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.job, self.plan = job, job.plan
         self.regions = host.outline(job.plan)
         wanted = host.identification(job.plan)
-        self.link = Link(port, baud, timeout_s=timeout_s, serial=serial)
+        self.link = Link(port, baud, timeout_s=timeout_s, serial=serial, clock=clock)
         found = self.link.status.identification
         if found != wanted:
             self.link.close()

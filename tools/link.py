@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -47,8 +47,10 @@ class Link:
     timeout_s
         How long an answer may take in seconds, before the request is repeated.
     serial
-        In the place of the port, anything with pyserial's ``write``, ``read``, ``in_waiting``,
-        ``reset_input_buffer`` and ``close``.
+        In the place of the port, anything with pyserial's ``write``, ``read``, ``in_waiting`` and
+        ``close``.
+    clock
+        Gives the time in seconds.
 
     Attributes
     ----------
@@ -64,9 +66,15 @@ class Link:
     """
 
     def __init__(
-        self, port: str, baud: int = BAUD, *, timeout_s: float = 0.5, serial: Any = None
+        self,
+        port: str,
+        baud: int = BAUD,
+        *,
+        timeout_s: float = 0.5,
+        serial: Any = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.port, self.timeout_s = port, timeout_s
+        self.port, self.timeout_s, self.clock = port, timeout_s, clock
         self.serial: Any = open_port(port, baud) if serial is None else serial
         self.flags, self.repeated = State(0), 0
         self._number = random.randrange(256)
@@ -177,15 +185,15 @@ class Link:
 
     def _listen(self, number: int) -> tuple[Header, list[int]] | None:
         """Return the answer to a request; None after a time-out, or if it came damaged."""
-        begin = time.monotonic()
+        begin = self.clock()
         until, latest = begin + self.timeout_s, begin + NOISE * self.timeout_s
-        while time.monotonic() < min(until, latest):
+        while self.clock() < min(until, latest):
             try:
                 data = self.serial.read(max(1, self.serial.in_waiting))
             except OSError as error:
                 raise LinkError(f"Board at {self.port} must stay plugged in: {error}") from error
             if data:
-                until = time.monotonic() + self.timeout_s
+                until = self.clock() + self.timeout_s
             for words in self._decoder.feed(data):
                 header = Header.of(words[0])
                 if header.kind & 3 == Verdict.DAMAGED:

@@ -74,6 +74,7 @@ class Bridge(Unit):
         wiring.connect(m, wiring.flipped(self.o), sender.o)
         m.d.comb += receiver.error.eq(self.error)
         clear, reset = Signal(), Signal()
+        # Without digests the first three stay 0, and cost nothing.
         total, ticks, lost, damaged = Signal(32), Signal(32), Signal(16), Signal(16)
 
         # The core.
@@ -93,8 +94,6 @@ class Bridge(Unit):
             requests.clear.eq(reset),
             replies.clear.eq(reset),
         ]
-        with m.If(self.tick):
-            m.d.sync += [total.eq(Cat(total[31], total[:31]) + self.digest), ticks.eq(ticks + 1)]
         taken = {Kind.ANSWERS: replies}
         if self.depth:
             m.submodules.digests = digests = Ring(self.depth)
@@ -106,10 +105,12 @@ class Bridge(Unit):
                 digests.commit.eq(1),
                 digests.clear.eq(clear),
             ]
-            with m.If(self.tick & ~keeping & ~lost.all()):
-                m.d.sync += lost.eq(lost + 1)
-        with m.If(clear):
-            m.d.sync += [total.eq(0), ticks.eq(0), lost.eq(0)]
+            with m.If(self.tick):
+                turned = Cat(total[31], total[:31])
+                m.d.sync += [total.eq(turned + self.digest), ticks.eq(ticks + 1)]
+                m.d.sync += lost.eq(lost + (~keeping & ~lost.all()))
+            with m.If(clear):
+                m.d.sync += [total.eq(0), ticks.eq(0), lost.eq(0)]
 
         # The frame that comes. Its last word, the CRC, is only known to be that at its end.
         number, kind, count = Signal(8), Signal(8), Signal(16)

@@ -1,0 +1,197 @@
+"""``goldenspike bitstream``: an experiment's core on a board."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goldenspike.golden.parameters import choice
+from goldenspike.hdl import host
+from goldenspike.hdl.boards import board
+from goldenspike.hdl.boards.clock import is_ecp5
+from goldenspike.hdl.core import LANES
+from goldenspike.sim.simulators import MissingToolError, SimulationError
+from goldenspike.tools import console, results
+from goldenspike.tools.console import input_errors
+from goldenspike.tools.job import prepare
+from goldenspike.tools.link import BAUD
+
+NAME = "top"
+LIMIT_S = 7200.0
+ECP5_TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")
+ICE40_TOOLS = ("yosys", "nextpnr-ice40", "icepack")
+EXTRA = "install the Python package goldenspike[boards]"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the tools made.
+
+    Parameters
+    ----------
+    file
+        The bitstream.
+    used
+        By kind of cell: how many, of how many.
+    clocks
+        By clock: what it reaches and what it must, in MHz.
+    seconds
+        What it took.
+    """
+
+    file: Path
+    used: dict[str, tuple[int, int]]
+    clocks: dict[str, tuple[float, float]]
+    seconds: float
+
+    @property
+    def late(self) -> list[str]:
+        """The clocks that are not fast enough."""
+        return [name for name, (found, wanted) in self.clocks.items() if found < wanted]
+
+
+def run(
+    name: str,
+    *,
+    board_name: str,
+    lanes: int = 8,
+    frequency: float | None = None,
+    baud: int = BAUD,
+    digest: bool = True,
+    out: Path | None = None,
+) -> int:
+    """Make the bitstream, print what it takes and how fast it is; status 1 if that is too slow.
+
+    Parameters
+    ----------
+    frequency
+        Of the core's clock in MHz; by default that of the board.
+    out
+        Folder of the results; by default ``build/NAME/BOARD``.
+    """
+    with input_errors("bitstream"):
+        choice("Lanes", lanes, LANES)
+        platform = find(board_name)
+    job = prepare(name)
+    tools = programs(platform)
+    with input_errors("bitstream"):
+        top = board.BoardTop(platform, job.plan, lanes, mhz=frequency, baud=baud, digest=digest)
+    folder = out or Path("build") / job.experiment.name / board_name
+    with console.waiting(f"Yosys and nextpnr make the bitstream for {board_name} (minutes)"):
+        built = make(platform, top, folder, tools)
+    mhz = top.clock.hz / 1e6
+    facts = {
+        "experiment": job.experiment.name,
+        "board": board_name,
+        "lanes": lanes,
+        "frequency_mhz": mhz,
+        "baud": baud,
+        "digest": digest,
+        "identification": f"{host.identification(job.plan):08x}",
+        "used": {kind: list(pair) for kind, pair in built.used.items()},
+        "clocks_mhz": {clock: list(pair) for clock, pair in built.clocks.items()},
+    }
+    results.write_json(folder / "bitstream.json", facts)
+    rows = [(k, n, of, f"{100 * n / of:.0f} %") for k, (n, of) in built.used.items()]
+    title = f"{job.experiment.name} on {board_name}, {lanes} lanes"
+    console.show(title, ("cell", "used ", "of ", "share "), rows)
+    clocks = [(c, f"{found:.2f}", f"{need:.2f}") for c, (found, need) in built.clocks.items()]
+    console.show("Clocks in MHz", ("clock", "reaches ", "needs "), clocks)
+    if built.late:
+        built.file.unlink()  # What may not work is not left lying about.
+        reached = min(built.clocks[clock][0] for clock in built.late)
+        console.complain(
+            f"Timing must be met at {mhz:g} MHz, but the core on {board_name} reaches "
+            f"{reached:.2f} MHz: take a lower --frequency or other --lanes"
+        )
+        return 1
+    console.say(f"Written: {built.file} in {built.seconds:.0f} s, for {baud} baud")
+    return 0
+
+
+def find(name: str) -> Any:
+    """Return a board's platform, or raise MissingToolError if there are no boards at all."""
+    if importlib.util.find_spec("amaranth_boards") is None:
+        raise MissingToolError(f"amaranth-boards must be installed to know boards: {EXTRA}")
+    return board.platform(name)
+
+
+def programs(platform: Any) -> dict[str, str]:
+    """Return the tools that a board needs, as Amaranth is told: by environment variable.
+
+    Those on PATH are taken, or else those of the Python packages.
+
+    Raises
+    ------
+    MissingToolError
+        If there is one of neither.
+    """
+    found = {}
+    wanted = ECP5_TOOLS if is_ecp5(platform) else ICE40_TOOLS  # Boards name programmers too.
+    for tool in wanted:
+        path = shutil.which(tool) or shutil.which(f"yowasp-{tool}", path=_beside_python())
+        if path is None:
+            raise MissingToolError(f"{tool} must be installed to make a bitstream: {EXTRA}")
+        found[tool.upper().replace("-", "_")] = path
+    return found
+
+
+def _beside_python() -> str:
+    """Return where Python packages put their programs."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def make(platform: Any, top: board.BoardTop, folder: Path, tools: dict[str, str]) -> Built:
+    """Run the tools.
+
+    Raises
+    ------
+    SimulationError
+        With the tool's own line, if one fails: a core that does not fit, for example.
+    """
+    begin = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    variables = {**os.environ, **tools}
+    place = platform.prepare(top, NAME, **board.options(platform)).extract(str(folder))
+    with (folder / "log.txt").open("w", encoding="utf-8") as log:
+        try:
+            status = subprocess.run(
+                ["sh", f"build_{NAME}.sh"],
+                cwd=place,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                timeout=LIMIT_S,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            raise SimulationError(f"Bitstream must be made in {LIMIT_S:g} s") from None
+    if status:
+        raise SimulationError(f"Bitstream must be made, but {problem(folder)}")
+    report = json.loads((folder / f"{NAME}.report").read_text(encoding="utf-8"))
+    used = {
+        kind: (count["used"], count["available"])
+        for kind, count in report["utilization"].items()
+        if count["used"]
+    }
+    clocks = {
+        clock: (count["achieved"], count["constraint"]) for clock, count in report["fmax"].items()
+    }
+    suffix = "bit" if is_ecp5(platform) else "bin"
+    return Built(folder / f"{NAME}.{suffix}", used, clocks, time.monotonic() - begin)
+
+
+def problem(folder: Path) -> str:
+    """Return what a tool said went wrong, in one line."""
+    lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return f"a tool said: {(errors or lines or ['nothing'])[-1]} (log: {folder / 'log.txt'})"

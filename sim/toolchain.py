@@ -179,6 +179,26 @@ def execute(
                 child.wait()
 
 
+def lint(files: Sequence[Path], top: str) -> str:
+    """Return what ``verilator --lint-only -Wall`` says of files: nothing if all is well.
+
+    Raises
+    ------
+    MissingToolError
+        If Verilator is not installed.
+    """
+    root, _ = _verilator()
+    done = subprocess.run(
+        [str(root / "bin" / "verilator"), "--lint-only", "-Wall", "--top-module", top]
+        + [str(path) for path in files],
+        env=os.environ | {"VERILATOR_ROOT": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr or (f"status {done.returncode}" if done.returncode else "")
+
+
 def log_tail(folder: Path, lines: int = 30) -> str:
     """Return the end of what a child printed."""
     return "\n".join((folder / LOG).read_text(errors="replace").splitlines()[-lines:])

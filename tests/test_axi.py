@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from goldenspike.golden.fixed import BIT, Format
 from goldenspike.golden.network import Network
-from goldenspike.golden.plan import plan
+from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.trial import Session, Stimulus
+from goldenspike.hdl.bus import core as bus_core
+from goldenspike.hdl.bus.core import AxiCore
+from goldenspike.hdl.bus.register_map import TICKS_BIT
 from goldenspike.sim import axi, simulators
 from goldenspike.sim.cases import random_case, traced_case
-from goldenspike.sim.simulators import Simulator
+from goldenspike.sim.simulators import SIMULATORS, SimulationError, Simulator
 
 ALL = 0xFFFFFFFF
 LIVE = ("CONTROL", "ACCESSES_REFUSED")
@@ -32,7 +38,7 @@ def play(built: Any, made: axi.Trials, testcase: str, seed: int = 0, **more: Any
     assert counted["DIGEST"] == made.digests[-1]
     assert counted["STATUS"] == 1 << 2
     assert found["events"] == made.events
-    return counted
+    return found
 
 
 def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimulus]) -> Any:
@@ -59,8 +65,8 @@ def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimu
         ("deep", 2, "icarus"),
         ("judged", 1, "icarus"),
         ("noisy", 8, "icarus"),
-        ("delayed", 16, "icarus"),
-        ("traced 3", 2, "icarus"),
+        ("delayed", 2, "icarus"),
+        ("traced 3", 16, "icarus"),
     ],
 )
 def test_trials_by_the_buses_alone(
@@ -75,10 +81,197 @@ def test_trials_by_the_buses_alone(
     core, built = axi.prepare(session.plan, lanes, simulator)
     more = {"streamed": streamed, "external": external}
     made = axi.trials(core, session, stimulus, samples, **more)
-    counted = play(built, made, "trials")
+    counted = play(built, made, "trials")["counted"]
     sent = sum(len(packet) for packet in made.events) - len(made.digests)
     assert counted["EVENTS_OUT"] == sent
     packets = made.parameters["packets"].get("events", [])
     given = sum(not word & axi.END for packet in packets for word in packet)
     assert counted["EVENTS_IN"] == given
     assert bool(given) == streamed
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["windows", "streams"])
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_resets_at_random_cycles_leave_trials_as_they_are(
+    networks: dict[str, Network],
+    stimulate: Callable[..., Stimulus],
+    simulator: Simulator,
+    streamed: bool,
+) -> None:
+    session, stimulus, samples, _ = case("spiking", networks, stimulate)
+    core, built = axi.prepare(session.plan, 4, simulator)
+    made = axi.trials(core, session, stimulus, samples, streamed=streamed)
+    found = play(built, made, "resets", resets=12, within=6000)
+    assert 2 <= found["midst"] <= 10
+
+
+def formats(planned: Plan) -> dict[str, list[Format]]:
+    """Return the format of each word of a row, by window; of wide ones, that of each part."""
+    whole = Format(signed=False, width=32, frac=0)
+
+    def words(fmt: Format) -> list[Format]:
+        rest = fmt.width - 32
+        return [fmt] if rest <= 0 else [whole, Format(fmt.signed, rest, 0)]
+
+    reward: Any = planned.reward
+    known = [whole, whole]
+    if reward.baselines > reward.bins:
+        known.append(Format(signed=False, width=16, frac=0))
+    means = [word for fmt in reward.baseline_state.values() for word in words(fmt)]
+    found = {
+        "registers": known,
+        "errors": words(reward.error) * 2,
+        "reward": words(reward.reward) + ([] if reward.baselines > 1 else means),
+        "baselines": means,
+        "targets": [reward.target],
+    }
+    for p in planned.sources:
+        found[f"{p.name}_inputs"] = [whole if p.signal == BIT else p.signal]
+    for q in planned.projections:
+        found[f"{q.name}_w"] = [q.weight]
+        if q.rule is not None and q.rule.accumulate is not None:
+            found[f"{q.name}_sum"] = [q.rule.accumulate.accumulator]
+    return found
+
+
+def described(core: AxiCore) -> dict[str, Any]:
+    """Return what the benches of registers know of a core."""
+    given = axi.described(core)
+    signs = {}
+    by_window = formats(core.plan)
+    for window in core.map.windows:
+        row = by_window.get(window.name, [Format(signed=False, width=32, frac=0)])
+        row = row * window.row if len(row) == 1 else row
+        assert len(row) == window.row
+        given["windows"][window.name]["masks"] = [(1 << fmt.width) - 1 for fmt in row]
+        for word in range(window.rows * window.row):
+            if row[word % window.row].signed:
+                signs[window.address(word)] = 1 << (row[word % window.row].width - 1)
+    given["kinds"] = {r.name: (r.writable, r.mask) for r in core.map.registers}
+    return given | {"signs": signs, "live": LIVE}
+
+
+def packets(core: AxiCore) -> dict[str, Any]:
+    """Return what the bench of packets knows of a core."""
+    planned = core.plan
+    return axi.described(core) | {
+        "ticks": planned.ticks,
+        "sources": [p.name for p in planned.sources],
+        "sizes": [p.size for p in planned.sources],
+        "bits": [p.signal.width for p in planned.sources],
+        "signed": [p.signal.signed for p in planned.sources],
+        "targets": list(range(core.core.regions[core.core.region("targets")].words)),
+        "passes": planned.passes,
+        "load": {
+            f"{q.name}_w": [q.weight.high] * (q.pre.size * q.post.size) for q in planned.projections
+        },
+        "report": 1 << TICKS_BIT | (1 << len(planned.neurons)) - 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "simulator"),
+    [("spiking", "verilator"), ("noisy", "icarus"), ("coded", "icarus"), ("judged", "verilator")],
+)
+def test_what_is_written_is_read_and_the_rest_is_refused(
+    networks: dict[str, Network], name: str, simulator: Simulator
+) -> None:
+    core, built = axi.prepare(plan(networks[name]), 4, simulator)
+    given = described(core)
+    found = simulators.run(built, axi.BENCH, testcase="windows", parameters=given, seed=3)
+    words = sum(window.rows * window.row for window in core.map.windows)
+    assert found["places"] == words + len(core.map.registers) - len(LIVE)
+    found = simulators.run(built, axi.BENCH, testcase="illegal", parameters=given, seed=3)
+    assert found["refused"] > 200
+
+
+def test_no_event_is_dropped_and_what_cannot_be_stored_is_counted(
+    networks: dict[str, Network],
+) -> None:
+    core, built = axi.prepare(plan(networks["deep"]), 2, "icarus")
+    given = packets(core)
+    found = simulators.run(built, axi.BENCH, testcase="packets", parameters=given, seed=1)
+    assert found["stalls"] > 0
+    assert found["events"] > given["ticks"] * given["passes"]
+
+
+class Fault(NamedTuple):
+    """An edit of a file of ``hdl/bus``, the bench that must fail, and what it must say."""
+
+    file: str
+    unit: str
+    old: str
+    new: str
+    testcase: str
+    caught: str
+
+
+FAULTS = {
+    "an event is dropped when there is no room": Fault(
+        *("events_out", "EventsOut"),
+        "queue.level > self.depth - (self.neurons + MARGIN)",
+        "0",
+        *("packets", "the core must wait for room"),
+    ),
+    "an event changes before it is taken": Fault(
+        *("events_out", "EventsOut", "queue.r_en.eq(axi.tready)", "queue.r_en.eq(1)"),
+        *("trials", "m_axis_events_t changed before it was taken"),
+    ),
+    "what is illegal is answered with OKAY": Fault(
+        *("axi_lite", "AxiLiteTarget", "response.eq(Response.SLVERR)", "response.eq(0)"),
+        *("illegal", "SLVERR"),
+    ),
+    "what can only be read is written": Fault(
+        *("control", "Control", "& Mux(self.write, window.writable, 1)", ""),
+        *("windows", "SLVERR"),
+    ),
+    "strobes do not count": Fault(
+        *(
+            "control",
+            "Control",
+            "for strobe in self.strobes)",
+            "for strobe in ~(self.strobes & 0))",
+        ),
+        *("windows", "AssertionError: \\('0x"),
+    ),
+    "an event of nobody is not counted": Fault(
+        *("events_in", "EventsIn", "self.refused.eq(unknown)", "self.refused.eq(0)"),
+        *("packets", "EVENTS_REFUSED"),
+    ),
+    "a packet that is too short counts": Fault(
+        *("words_in", "WordsIn", "with m.If(ended & last):", "with m.If(last):"),
+        *("packets", "PACKETS_REFUSED"),
+    ),
+    "a tick does not wait for its events": Fault(
+        *("core", "AxiCore", "late & (inside.now >= events.arrived)", "0"),
+        *("trials", "^assert"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_caught(
+    networks: dict[str, Network],
+    stimulate: Callable[..., Stimulus],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+) -> None:
+    planted = FAULTS[fault]
+    module = importlib.import_module(f"goldenspike.hdl.bus.{planted.file}")
+    path = Path(str(module.__file__))
+    text = path.read_text()
+    assert text.count(planted.old) == 1
+    namespace = {"__name__": module.__name__}
+    exec(compile(text.replace(planted.old, planted.new), path, "exec"), namespace)
+    where = axi if planted.unit == "AxiCore" else bus_core
+    monkeypatch.setattr(where, planted.unit, namespace[planted.unit])
+    session, stimulus, samples, _ = case("deep", networks, stimulate)
+    core, built = axi.prepare(session.plan, 2, "icarus")
+    if planted.testcase == "trials":
+        made = axi.trials(core, session, stimulus, samples, streamed=True)
+        with pytest.raises((AssertionError, SimulationError), match=planted.caught):
+            play(built, made, "trials")
+        return
+    given = described(core) if planted.testcase != "packets" else packets(core)
+    with pytest.raises(SimulationError, match=planted.caught):
+        simulators.run(built, axi.BENCH, testcase=planted.testcase, parameters=given, seed=1)

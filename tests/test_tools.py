@@ -305,8 +305,10 @@ def test_verilog_is_written_read_and_described(small, out, capsys):
     assert main(["verilog", small, "--lanes", "2", "--out", str(path)]) == 0
     printed = capsys.readouterr().out
     assert "read it" in printed
+    assert "has nothing to complain of" in printed
     assert "o__payload" in printed
-    assert left_in(out) == ["small.regions.json", "small.v"]
+    beside = ["small.core", "small.md", "small.regions.json", "small.v", "small.vlt"]
+    assert left_in(out) == [*beside, "small_instance.v"]
     regions = json.loads((out / "small.regions.json").read_text())
     assert {"number": 3, "name": "inputs_to_outputs_w", "words": 6} in regions
     assert "module small_core(" in path.read_text()

@@ -16,11 +16,13 @@ from amaranth.lib.wiring import In
 
 from goldenspike.golden.parameters import choice
 from goldenspike.hdl import yosys
+from goldenspike.hdl.bus import register_map
+from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.core import LANES, Core
 from goldenspike.hdl.verilog import convert
-from goldenspike.sim import simulators
+from goldenspike.sim import simulators, toolchain
 from goldenspike.sim.simulators import MissingToolError, SimulationError
-from goldenspike.tools import console, results
+from goldenspike.tools import console, integration, results
 from goldenspike.tools.console import input_errors
 from goldenspike.tools.job import prepare
 
@@ -29,6 +31,7 @@ READ = f"""read_verilog core.v
 hierarchy -check -top {{top}}
 proc
 check -assert
+select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr
 tee -q -o {STAT} stat -json
 """
 SYNTHESIS = f"""read_verilog core.v
@@ -36,6 +39,7 @@ synth_{{family}} -top {{top}}
 tee -q -o {STAT} stat -json
 """
 SYNTHESIS_S = 1800.0
+BUSES = ("stream", "axi")
 NO_CELL = "$scopeinfo"
 """A mark that Yosys leaves where a module was, and counts."""
 
@@ -67,33 +71,43 @@ def run(
     *,
     lanes: int = 8,
     out: Path | None = None,
+    bus: str = "stream",
+    header: Path | None = None,
     check: bool = True,
     synth: str | None = None,
 ) -> int:
-    """Write the Verilog and its region table, print both interfaces, and check."""
+    """Write the Verilog and what goes with it, print its interfaces, and check."""
     with input_errors("verilog"):
         choice("Lanes", lanes, LANES)
+        choice("Bus", bus, BUSES)
+        if header is not None and bus != "axi":
+            raise ValueError(f"Header must be that of a core on axi, not {bus!r}")
     job = prepare(name)
     path = out or Path("build") / job.experiment.name / "core.v"
     ready(icarus=check)
     top = module_name(job.experiment.name)
     with input_errors(name):
-        core = Core(job.plan, lanes)
+        core: Any = AxiCore(job.plan, lanes) if bus == "axi" else Core(job.plan, lanes)
     with console.waiting("Amaranth and Yosys write the Verilog"):
         text = convert(core, top)
-    table = path.with_name(f"{path.stem}.regions.json")
+    written = documents(core, top, path, header)
     results.write_text(path, text)
-    results.write_text(table, json.dumps(regions(core), indent=2) + "\n")
+    for place, document in written.items():
+        results.write_text(place, document)
     console.show(f"Ports of {top}", ("port", "direction", "bits "), ports(core))
-    rows = [region.values() for region in regions(core)]
-    console.show("Regions", ("number ", "name", "words "), rows)
-    console.say(f"Written: {path} ({len(text.splitlines())} lines), {table}")
+    console.show(*interface(core))
+    files = ", ".join(str(place) for place in written)
+    console.say(f"Written: {path} ({len(text.splitlines())} lines), {files}")
     if check:
-        with console.waiting("Yosys and Icarus read it"):
+        with console.waiting("Yosys and Icarus read it, Verilator lints it"):
             area = read_back(text, top)
+            complaints = lint(text, top)
         found = f"{area.memories} memories of {area.bits} bits"
         console.say(f"Yosys {yosys_version()} and Icarus {simulators.version('icarus')} read it:")
         console.say(f"  {sum(area.cells.values())} cells before synthesis, {found}")
+        if complaints:
+            raise SimulationError(f"Verilator must not complain of {top}, but does:\n{complaints}")
+        console.say(f"Verilator {simulators.version('verilator')} has nothing to complain of.")
     if synth is not None:
         with console.waiting(f"Yosys synthesises for {synth} (minutes)"):
             area = synthesise(text, top, synth)
@@ -112,9 +126,9 @@ def ready(*, icarus: bool = False) -> None:
         raise MissingToolError(str(error)) from error
 
 
-def ports(core: Core) -> list[tuple[str, str, int]]:
+def ports(core: Core | AxiCore) -> list[tuple[str, str, int]]:
     """Return name, direction and bits of a core's ports, as the Verilog has them."""
-    found = [("clk", "input", 1), ("rst", "input", 1)]
+    found = [] if isinstance(core, AxiCore) else [("clk", "input", 1), ("rst", "input", 1)]
     for path, member, _ in core.signature.flatten(core):
         direction = "input" if member.flow is In else "output"
         name = "__".join(str(part) for part in path)
@@ -122,12 +136,60 @@ def ports(core: Core) -> list[tuple[str, str, int]]:
     return found
 
 
-def regions(core: Core) -> list[dict[str, Any]]:
-    """Return what a host can load and read: number, name and words of each region."""
+def regions(core: Core | AxiCore) -> list[dict[str, Any]]:
+    """Return what a host can load and read: number, name and words of each region.
+
+    Those of a core on AXI have an address too, and say how their rows lie.
+    """
+    if isinstance(core, AxiCore):
+        fields = ("number", "name", "base", "rows", "row", "stride", "writable", "names", "content")
+        return [{field: getattr(window, field) for field in fields} for window in core.map.windows]
     return [
         {"number": number, "name": region.name, "words": region.words}
         for number, region in enumerate(core.regions)
     ]
+
+
+def interface(core: Core | AxiCore) -> tuple[str, tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return title, heads and rows of the table of what a host can reach."""
+    if not isinstance(core, AxiCore):
+        heads = ("number ", "name", "words ")
+        return "Regions", heads, [tuple(region.values()) for region in regions(core)]
+    rows = [(f"{core.map.address(r.name):#06x}", r.name, 1) for r in core.map.registers]
+    rows += [(f"{w.base:#06x}", w.name, w.rows * w.row) for w in core.map.windows]
+    return "Addresses", ("address ", "name", "words "), rows
+
+
+def documents(core: Core | AxiCore, top: str, path: Path, header: Path | None) -> dict[Path, str]:
+    """Return what goes with a core's Verilog, by file: beside it, but for the header."""
+    table, control, description, template, text = (
+        path.with_name(f"{path.stem}{end}")
+        for end in (".regions.json", ".vlt", ".core", "_instance.v", ".md")
+    )
+    listed = ports(core)
+    sections = [f"# {top}\n", integration.port_table(listed)]
+    found = {table: json.dumps(regions(core), indent=2) + "\n"}
+    if isinstance(core, AxiCore):
+        header = header or path.with_suffix(".h")
+        found[header] = register_map.c_header(core.map, top)
+        sections.append(register_map.markdown(core.map))
+    else:
+        sections.append(integration.region_table(regions(core)))
+    found[text] = "\n".join(sections)
+    found[template] = integration.instance(top, listed)
+    found[control] = integration.waivers(path)
+    found[description] = integration.fusesoc(top, path, control, header)
+    return found
+
+
+def lint(text: str, top: str) -> str:
+    """Return what ``verilator --lint-only -Wall`` says of a core: nothing."""
+    with TemporaryDirectory() as name:
+        path = Path(name) / "core.v"
+        path.write_text(text, encoding="utf-8")
+        control = path.with_suffix(".vlt")
+        control.write_text(integration.waivers(path), encoding="utf-8")
+        return toolchain.lint([control, path], top)
 
 
 def counted(folder: Path) -> Area:

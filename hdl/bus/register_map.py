@@ -345,7 +345,50 @@ def markdown(given: RegisterMap) -> str:
     rows = [(f"`{w.name}`", f"`{w.base + k * BYTES:#06x}`", f"`{name}`") for w, name, k in named]
     if rows:
         lines += ["", *_table(("window", "address, in the first row", "word"), rows)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_events(given)]) + "\n"
+
+
+def _events(given: RegisterMap) -> list[str]:
+    """Return what is said of the streams."""
+    fields = [
+        ("15..0", "neuron", "its number in its population"),
+        ("23..16", "population", "of whom the event is, as numbered below"),
+        ("30", "update", "with end: an update of a trial ends, not a tick"),
+        ("31", "end", "no event: a tick ends; the value is its digest where a core says so"),
+        ("63..32", "value", "a signal, sign-extended; of a spike 1, or anything where it comes in"),
+    ]
+    numbers = [
+        (f"`{stream}`", number, f"`{name}`")
+        for stream, names in (
+            ("s_axis_events", given.sources),
+            ("m_axis_events", given.populations),
+        )
+        for number, name in enumerate(names)
+    ]
+    incoming = (
+        "`s_axis_events`: a packet is a trial, `tlast` ends it. Events of a tick have no order; "
+        "what does not come is 0; ticks that a packet does not reach are silent. Events of nobody, "
+        "and what comes after the last tick, count in `EVENTS_REFUSED`. `s_axis_targets` and "
+        "`s_axis_errors`: a packet is the window of that name, word by word; one of another length "
+        "counts in `PACKETS_REFUSED`, and the next one starts again. A run with `CONTROL.STREAM` "
+        "uses one packet of each; the next ones wait outside."
+    )
+    outgoing = (
+        "`m_axis_events`: signals that are not 0, of populations that `REPORT` names. If nobody "
+        "takes them the core stands still (`STALLS`), and goes on when somebody does. With "
+        "`REPORT.TICKS` the ends of ticks come too, and `tlast` with the end of a pass or update."
+    )
+    return [
+        "## Streams",
+        "",
+        incoming,
+        "",
+        outgoing,
+        "",
+        *_table(("bits", "field of an event", ""), fields),
+        "",
+        *_table(("stream", "number", "population"), numbers),
+    ]
 
 
 def macro(name: str) -> str:

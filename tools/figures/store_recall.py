@@ -28,7 +28,7 @@ LEAST, MOST = 0.95, 0.7
 STEP = 10
 """Ticks of a step of a short trial."""
 LOCKSTEP: dict[Simulator, int] = {"verilator": 4}
-SHORT: dict[Simulator, int] = {"verilator": 10, "icarus": 2}
+SHORT: dict[Simulator, int] = {"icarus": 2}
 
 
 def unadapted(network: Network) -> Network:

@@ -28,16 +28,15 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from goldenspike.golden.fixed import BIT
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedPopulation
 from goldenspike.hdl.digest import VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.commands import Commands
-from goldenspike.hdl.units.common import HostedMemory, Tap, Unit
+from goldenspike.hdl.units.common import HostedMemory, Steps, Tap, Unit
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
-from goldenspike.hdl.units.rows import WORD_BITS_LOG2, word_shape, words_of
+from goldenspike.hdl.units.rows import Packing
 from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
@@ -45,9 +44,15 @@ from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
 LANES = (1, 2, 4, 8, 16)
 
 
-def check(plan: Plan, lanes: int) -> None:
-    """Raise ValueError unless there is a core of so many lanes, whose data fit its streams."""
+def check_lanes(lanes: int, neurons: int = 1) -> None:
+    """Raise ValueError unless there are cores of so many synapses and neurons a cycle."""
     choice("Lanes", lanes, LANES)
+    choice(f"Neurons of {lanes} lanes", neurons, [n for n in LANES if n <= lanes])
+
+
+def check(plan: Plan, lanes: int, neurons: int = 1) -> None:
+    """Raise ValueError unless there is a core of so many lanes, whose data fit its streams."""
+    check_lanes(lanes, neurons)
     words = {f"Signal of {p.name}": p.signal for p in plan.sources}
     for q in plan.projections:
         words[f"Weight of {q.name}"] = q.weight
@@ -116,6 +121,9 @@ class Core(Unit):
         The network.
     lanes
         Synapses a cycle: 1, 2, 4, 8 or 16.
+    neurons
+        Neurons a cycle, a power of two, `lanes` at most; fewer where a population reads signals
+        that come one at a time, and one where it is judged.
     digest
         Whether digests are made; without, `digest` is 0 and the core is smaller.
     trace
@@ -141,38 +149,51 @@ class Core(Unit):
         If a weight, input or target is wider than a stream word.
     """
 
-    def __new__(cls, plan: Plan, lanes: int = 8, **options: bool) -> Self:
+    def __new__(cls, plan: Plan, lanes: int = 8, neurons: int = 1, **options: bool) -> Self:
         """Check the arguments: what raises later leaves hardware that complains of being unused."""
-        check(plan, lanes)
+        check(plan, lanes, neurons)
+        if neurons > 1 and options.get("bus"):
+            raise ValueError(f"Neurons must be 1 where signals go to a bus, not {neurons}")
         return super().__new__(cls)
 
     def __init__(
         self,
         plan: Plan,
         lanes: int = 8,
+        neurons: int = 1,
         *,
         digest: bool = True,
         trace: bool = False,
         bus: bool = False,
     ) -> None:
-        self.plan, self.lanes = plan, lanes
+        self.plan, self.lanes, self.neurons = plan, lanes, neurons
         reward = plan.reward
         self.conditional = reward is not None and reward.baselines > reward.bins
-        self.populations = {p.name: PopulationUnit(plan, p, lanes) for p in plan.neurons}
+        self.packings = {p.name: Packing(p.size, p.signal) for p in plan.sources}
+        self.populations = {p.name: self._population(p) for p in plan.neurons}
         self.synapses = {
-            q.name: SynapseUnit(plan, q, self.populations[q.post.name], lanes)
+            q.name: SynapseUnit(
+                plan, q, self.populations[q.post.name], lanes, neurons, self.packings
+            )
             for q in plan.projections
             if q.mirror is None
         }
         self.mirrors = {
-            q.name: MirrorUnit(q, self.synapses[q.mirror], self.populations[q.post.name], lanes)
+            q.name: MirrorUnit(
+                q,
+                self.synapses[q.mirror],
+                self.packings[q.pre.name],
+                self.populations[q.post.name],
+                lanes,
+            )
             for q in plan.projections
             if q.mirror is not None
         }
         self.sources = {}
         for p in plan.sources:
-            depth = words_of(p.size, p.signal) * plan.ticks
-            self.sources[p.name] = HostedMemory(f"{p.name}_inputs", word_shape(p.signal), depth)
+            packing = self.packings[p.name]
+            depth = packing.words * plan.ticks
+            self.sources[p.name] = HostedMemory(f"{p.name}_inputs", packing.shape, depth)
         delivering = {**self.synapses, **self.mirrors}
         self.sequencer = Sequencer(plan, self.populations, delivering, self.sources)
         self.objective = self.sequencer.objective
@@ -211,6 +232,19 @@ class Core(Unit):
                 f"trace_{k}_value": Out(64),
             }
         super().__init__(members)
+
+    def _population(self, p: PlannedPopulation) -> PopulationUnit:
+        """Return the unit of a population, which updates as many neurons a cycle as it can."""
+        reward = self.plan.reward
+        width = min(self.neurons, Steps.fitting(p.size))
+        if reward is not None and reward.objective is not None and reward.readout.name == p.name:
+            width = 1
+        for other in p.signals.values():
+            if other.size > 1:
+                width = min(width, 1 << self.packings[other.name].bits)
+        unit = PopulationUnit(self.plan, p, self.lanes, width, self.packings)
+        self.packings[p.name] = unit.packing
+        return unit
 
     def region(self, name: str) -> int:
         """Return the number of a region, by name."""
@@ -286,7 +320,7 @@ class Core(Unit):
             self.tick.eq(sequencer.tick),
         ]
         for number, unit in enumerate(self.populations.values()):
-            valid, index, signal = unit.reported
+            (valid, index), (signal,) = unit.reported, unit.signals
             with m.If(valid):
                 m.d.comb += [
                     inside.reported.eq(1),
@@ -354,9 +388,7 @@ class Core(Unit):
                 m.d.comb += [a.eq(b) for a, b in zip(post.addends, unit.addends, strict=True)]
         for unit in self.populations.values():
             for field, other in unit.population.signals.items():
-                address = unit.signal_address if other.size > 1 else 0
-                if other.signal == BIT:
-                    address = address >> WORD_BITS_LOG2 if other.size > 1 else 0
+                address = self.packings[other.name].address(unit.signal_address)
                 word, going = unit.signal_words[field], unit.update | unit.busy
                 self._read(m, other, 0, address, unit.signals_read, word, going)
 
@@ -390,7 +422,7 @@ class Core(Unit):
         unit = self.populations.get(population.name)
         if unit is None:
             source = self.sources[population.name]
-            words = words_of(population.size, population.signal)
+            words = self.packings[population.name].words
             base = self.sequencer.bases[population.name] - words * delay
             m.d.comb += word.eq(source.word)
             with m.If(going):

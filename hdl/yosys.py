@@ -37,7 +37,7 @@ def command() -> list[str]:
     return [sys.executable, "-c", YOWASP]
 
 
-def run(script: str, folder: Path, timeout_s: float = 300.0) -> str:
+def run(script: str, folder: Path, timeout_s: float = 900.0) -> str:
     """Run a script of Yosys commands in a folder and return what it prints.
 
     The files that it names are in that folder: the Python package's Yosys sees no others.

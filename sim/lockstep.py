@@ -78,10 +78,10 @@ class LockstepError(RuntimeError):
 
 
 def prepare(
-    plan: Plan, lanes: int, simulator: Simulator, *, waves: bool = False
+    plan: Plan, lanes: int, simulator: Simulator, *, neurons: int = 1, waves: bool = False
 ) -> tuple[Core, simulators.Build]:
     """Return a core and the simulation built of it."""
-    core = Core(plan, lanes, trace=True)
+    core = Core(plan, lanes, neurons, trace=True)
     sources = [
         ("core.v", verilog.convert(core, "core")),
         ("clocked.v", bench.bench(core)),
@@ -111,6 +111,7 @@ def lockstep(
     samples: Any,
     *,
     lanes: int = 8,
+    neurons: int = 1,
     simulator: Simulator = "verilator",
     stalls: bool = True,
     external: np.ndarray | None = None,
@@ -126,7 +127,7 @@ def lockstep(
         Is moved on by the trials, as :meth:`Session.learn` does.
     stimulus, samples
         What the trials present.
-    lanes, simulator
+    lanes, neurons, simulator
         Of the core and what it runs in.
     stalls
         Whether both streams stall at random.
@@ -146,7 +147,9 @@ def lockstep(
     """
     if session.plan.reward is None and not session.plan.learners:
         raise ValueError("Network must have a rule to learn by, not none")
-    core, build = built or prepare(session.plan, lanes, simulator, waves=waves is not None)
+    core, build = built or prepare(
+        session.plan, lanes, simulator, neurons=neurons, waves=waves is not None
+    )
     before = session.copy()
     outcome = session.learn(stimulus, samples, traced=True, external=external)
     words = script(core, before, stimulus, samples, external)

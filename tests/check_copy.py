@@ -37,7 +37,8 @@ from goldenspike.sim.proof import prove_all
 
 F = Format.parse
 FACTOR = F("fxp-s12/6")
-LANES = 2
+CORES = {"traced": (4, 2)}
+"""Lanes and neurons a cycle, if not 2 and 1."""
 """Two groups of hidden neurons; one of outputs, which is added to in consecutive cycles."""
 GAUSSIAN: Any = {"distribution": Distribution.GAUSSIAN, "sigma": 0.5 * 8**0.5, "factor": FACTOR}
 
@@ -216,7 +217,10 @@ def failures(how: str, kind: str) -> list[str]:
         cells = dict.fromkeys(session.plan.cells)
         return [f"{p.where}: {p.cell.name}" for p in prove_all(cells) if not p.proved]
     lockstep.SLOWEST = 50_000
-    report = lockstep.lockstep(session, stimulus, [0, 1], lanes=LANES, simulator="icarus")
+    lanes, neurons = CORES.get(kind, (2, 1))
+    report = lockstep.lockstep(
+        session, stimulus, [0, 1], lanes=lanes, neurons=neurons, simulator="icarus"
+    )
     return [str(report.mismatch)] if report.mismatch else []
 
 

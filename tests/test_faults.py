@@ -117,8 +117,8 @@ FAULTS = {
     ),
     "perturbation is that of the next tick": Fault(
         "units/population.py",
-        "source.high.eq(self.tick << 16)",
-        "source.high.eq((self.tick + 1) << 16)",
+        "(place << lane_bits),\n            source.high.eq(self.tick << 16)",
+        "(place << lane_bits),\n            source.high.eq((self.tick + 1) << 16)",
         "trial 7, pass 1, tick 0: spikes_to_hidden.e[0, 0]",
     ),
     "last row is not updated": Fault(
@@ -142,9 +142,30 @@ FAULTS = {
     ),
     "one factor is not kept": Fault(
         "units/learner.py",
-        "write.en.eq(valid & (mine == k))",
-        "write.en.eq(valid & (mine == k) & (factored != 1))",
-        "trial 7, pass 0, tick 2: spikes_to_hidden.w[0, 1]",
+        "write.en.eq(valid & steps.mine(factored, lane))",
+        "write.en.eq(valid & steps.mine(factored, lane) & (factored != 1))",
+        "trial 7, pass 0, tick 2: spikes_to_hidden.w[0, 2]",
+        "traced",
+    ),
+    "neurons of a step change places": Fault(
+        "units/common.py",
+        "values[k :: self.width]",
+        "values[k ^ 1 :: self.width]",
+        "trial 7, pass 0, tick 0: hidden.v[0]",
+        "traced",
+    ),
+    "signals of a word change places": Fault(
+        "units/rows.py",
+        "for k in range(count)]",
+        "for k in reversed(range(count))]",
+        "trial 7, pass 0, tick 0: spikes_to_hidden.pre_zbar[4]",
+        "traced",
+    ),
+    "neurons that are not there are written": Fault(
+        "units/common.py",
+        "step != self.count - 1 if beyond else 1",
+        "1",
+        "trial 7, pass 0, tick 0: hidden.v[3]",
         "traced",
     ),
     "a row's word is that of the next": Fault(
@@ -177,8 +198,8 @@ FAULTS = {
     ),
     "state is not reset": Fault(
         "units/population.py",
-        "Mux(self.first, 0, before[field])",
-        "before[field]",
+        "Mux(self.first, 0, before[k][field])",
+        "before[k][field]",
         "trial 7, pass 1, tick 0: hidden.v[1]",
     ),
     "accumulator is one bit too narrow": Fault(
@@ -201,8 +222,8 @@ FAULTS = {
     ),
     "registers are read without their sign": Fault(
         "units/registers.py",
-        "part.as_signed() if",
-        "part if",
+        "wide = part.as_signed() if",
+        "wide = part if",
         "trial 8, read back: reward[0]",
     ),
     "passes change places": Fault(
@@ -215,8 +236,8 @@ FAULTS = {
 FAULTS |= {
     "filter is not reset": Fault(
         "units/filters.py",
-        "Mux(self.fresh, 0, read.data[field])",
-        "read.data[field]",
+        "Mux(self.fresh, 0, read.data[k][field])",
+        "read.data[k][field]",
         "trial 8, pass 0, tick 0: spikes_to_hidden.s[1]",
         "weights",
     ),
@@ -236,8 +257,8 @@ FAULTS |= {
     ),
     "scores of lanes are swapped": Fault(
         "units/population.py",
-        "mine = index[:lane_bits] == lane if",
-        "mine = index[:lane_bits] == (lane ^ 1) if",
+        "write.en.eq(driving & self.steps.mine(step, lane))",
+        "write.en.eq(driving & self.steps.mine(step, lane ^ 1))",
         "trial 7, pass 0, tick 0: hidden_to_out.e[1, 0]",
         "weights",
     ),
@@ -299,8 +320,8 @@ MORE = {
     ),
     "input is late by no tick": Fault(
         "core.py",
-        "self.sequencer.bases[q.pre.name] - words * q.delay",
-        "self.sequencer.bases[q.pre.name]",
+        "self.sequencer.bases[population.name] - words * delay",
+        "self.sequencer.bases[population.name]",
         "trial 7, pass 0, tick 1: out.v[0]",
     ),
     "variates of lanes are swapped": Fault(
@@ -323,8 +344,8 @@ MORE = {
     ),
     "unperturbed pass is perturbed": Fault(
         "units/population.py",
-        "return Mux(self.perturbing, signed_one, rest), drawing",
-        "return signed_one, drawing",
+        "Mux(self.perturbing, Mux(self.negative, -one, one), rest)",
+        "Mux(self.negative, -one, one)",
         "trial 8, pass 0, tick 0: hidden.v[1]",
     ),
     "words of a block change places": Fault(

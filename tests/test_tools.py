@@ -247,7 +247,8 @@ def test_cosim_tells_of_a_mismatch_and_how_to_replay_it(stalls, small, capsys, m
     printed = capsys.readouterr()
     found = "trial 13, pass 1, tick 0: inputs_to_outputs.e[2, 1]: golden 5, hardware 4"
     assert f"goldenspike: icarus: {found}\n" in printed.err
-    replay = f"cosim {small} --simulator icarus --from-trial 10 --trials 10 --seed 9 --lanes 2"
+    replay = f"cosim {small} --simulator icarus --from-trial 10 --trials 10 --seed 9"
+    replay += " --lanes 2 --neurons 1"
     assert f"Replay: goldenspike {replay}{'' if stalls else ' --no-stalls'}\n" in printed.out
 
 
@@ -453,6 +454,14 @@ REFUSALS = {
     "other file": (["learn", "pyproject.toml"], ["pyproject.toml: Key of experiment must be"]),
     "no simulator": (["cosim", "digits", "--simulator", "x"], ["'x'", "'verilator'"]),
     "lanes": (["cosim", "digits", "--lanes", "3"], ["Lanes must be one of 1, 2, 4, 8, 16, not 3"]),
+    "neurons": (
+        ["cosim", "digits", "--lanes", "2", "--neurons", "4"],
+        ["Neurons of 2 lanes must be one of 1, 2, not 4"],
+    ),
+    "neurons on a bus": (
+        ["verilog", "digits", "--bus", "axi", "--neurons", "2"],
+        ["Neurons must be 1 on axi, not 2"],
+    ),
     "lanes of Verilog": (["verilog", "digits", "--lanes", "0"], ["Lanes must be one of", "not 0"]),
     "waves": (["cosim", "digits", "--waves", "x.fst"], [".vcd", "'x.fst'"]),
     "waves of both": (

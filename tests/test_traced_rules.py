@@ -368,8 +368,15 @@ def test_rounding_words_are_uniform_and_pairwise_independent() -> None:
 
 
 def run_case(case: Case, simulator: Any, lanes: int) -> Any:
-    report = lockstep(case.session, case.stimulus, case.samples, lanes=lanes, simulator=simulator)
-    assert report.mismatch is None, f"traced seed {case.seed}, {lanes} lanes: {report.mismatch}"
+    neurons = min(lanes, LANES[case.seed // len(LANES) % len(LANES)])
+    report = lockstep(
+        *(case.session, case.stimulus, case.samples),
+        lanes=lanes,
+        neurons=neurons,
+        simulator=simulator,
+    )
+    core = f"{lanes} lanes, {neurons} neurons"
+    assert report.mismatch is None, f"traced seed {case.seed}, {core}: {report.mismatch}"
     return report
 
 

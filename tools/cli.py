@@ -42,6 +42,7 @@ Seed = Annotated[
     int | None, typer.Option(help="Of all randomness, instead of the experiment's.", min=0)
 ]
 Lanes = Annotated[int, typer.Option(help="Synapses a clock cycle: 1, 2, 4, 8 or 16.")]
+Neurons = Annotated[int, typer.Option(help="Neurons a clock cycle: as many as lanes, or fewer.")]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder of the results.", show_default="build/NAME", file_okay=False),
@@ -114,6 +115,7 @@ def cosim(
     experiment: Experiment,
     trials: Annotated[int, typer.Option(help="Trials that both rails learn.", min=1)] = 50,
     lanes: Lanes = 8,
+    neurons: Neurons = 1,
     simulator: Annotated[
         Literal["verilator", "icarus", "both"], typer.Option(help="What the hardware runs in.")
     ] = "verilator",
@@ -140,6 +142,7 @@ def cosim(
         experiment,
         trials=trials,
         lanes=lanes,
+        neurons=neurons,
         simulator=simulator,
         seed=seed,
         weights=weights,
@@ -177,6 +180,7 @@ def prove(
 def verilog(
     experiment: Experiment,
     lanes: Lanes = 8,
+    neurons: Neurons = 1,
     out: Annotated[
         Path | None,
         typer.Option(help="The Verilog file.", show_default="build/NAME/core.v", dir_okay=False),
@@ -210,7 +214,14 @@ def verilog(
     from goldenspike.tools import verilog as work
 
     return work.run(
-        experiment, lanes=lanes, out=out, bus=bus, header=header, check=check, synth=synth
+        experiment,
+        lanes=lanes,
+        neurons=neurons,
+        out=out,
+        bus=bus,
+        header=header,
+        check=check,
+        synth=synth,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.trial import Session
-from goldenspike.hdl.core import LANES
+from goldenspike.hdl.core import check_lanes
 from goldenspike.sim import lockstep, simulators
 from goldenspike.sim.toolchain import SIMULATORS, Simulator
 from goldenspike.tools import console, results
@@ -61,6 +61,7 @@ def run(
     *,
     trials: int = TRIALS,
     lanes: int = 8,
+    neurons: int = 1,
     simulator: str = "verilator",
     seed: int | None = None,
     weights: Path | None = None,
@@ -82,7 +83,7 @@ def run(
         Golden learns that many trials before the lockstep starts.
     """
     with input_errors("cosim"):
-        choice("Lanes", lanes, LANES)
+        check_lanes(lanes, neurons)
         choice("Simulator", simulator, (*SIMULATORS, "both"))
         if waves is not None and (waves.suffix != ".vcd" or simulator == "both"):
             asked = f"{str(waves)!r} on {simulator}"
@@ -95,7 +96,7 @@ def run(
     verdicts = []
     for one in chosen:
         with console.waiting(f"{one} compiles the core (the first time takes a while)"):
-            built = lockstep.prepare(job.plan, lanes, one, waves=waves is not None)
+            built = lockstep.prepare(job.plan, lanes, one, neurons=neurons, waves=waves is not None)
         with console.progress() as bars:
             bar = bars.add_task(f"lockstep on {one}", total=trials)
             verdicts.append(
@@ -115,7 +116,7 @@ def run(
     status = 0
     for verdict in verdicts:
         if verdict.problem is not None:
-            given = {"--seed": seed, "--weights": weights, "--lanes": lanes}
+            given = {"--seed": seed, "--weights": weights, "--lanes": lanes, "--neurons": neurons}
             console.complain(f"{verdict.simulator}: {verdict.problem}")
             console.say(f"Replay: {replay(name, verdict, given, stalls)}")
             status = 1

@@ -18,7 +18,7 @@ from goldenspike.golden.parameters import choice
 from goldenspike.hdl import yosys
 from goldenspike.hdl.bus import register_map
 from goldenspike.hdl.bus.core import AxiCore
-from goldenspike.hdl.core import LANES, Core
+from goldenspike.hdl.core import Core, check_lanes
 from goldenspike.hdl.verilog import convert
 from goldenspike.sim import simulators, toolchain
 from goldenspike.sim.simulators import MissingToolError, SimulationError
@@ -70,6 +70,7 @@ def run(
     name: str,
     *,
     lanes: int = 8,
+    neurons: int = 1,
     out: Path | None = None,
     bus: str = "stream",
     header: Path | None = None,
@@ -78,16 +79,18 @@ def run(
 ) -> int:
     """Write the Verilog and what goes with it, print its interfaces, and check."""
     with input_errors("verilog"):
-        choice("Lanes", lanes, LANES)
+        check_lanes(lanes, neurons)
         choice("Bus", bus, BUSES)
         if header is not None and bus != "axi":
             raise ValueError(f"Header must be that of a core on axi, not {bus!r}")
+        if neurons > 1 and bus == "axi":
+            raise ValueError(f"Neurons must be 1 on axi, not {neurons}")
     job = prepare(name)
     path = out or Path("build") / job.experiment.name / "core.v"
     ready(icarus=check)
     top = module_name(job.experiment.name)
     with input_errors(name):
-        core: Any = AxiCore(job.plan, lanes) if bus == "axi" else Core(job.plan, lanes)
+        core: Any = AxiCore(job.plan, lanes) if bus == "axi" else Core(job.plan, lanes, neurons)
     with console.waiting("Amaranth and Yosys write the Verilog"):
         text = convert(core, top)
     written = documents(core, top, path, header)
@@ -234,7 +237,7 @@ def synthesise(text: str, top: str, family: str) -> Area:
         return counted(folder)
 
 
-def _yosys(script: str, folder: Path, timeout_s: float = 300.0) -> None:
+def _yosys(script: str, folder: Path, timeout_s: float = 900.0) -> None:
     try:
         yosys.run(script, folder, timeout_s)
     except RuntimeError as error:

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
@@ -45,6 +45,59 @@ def later(m: Module, value: Value, name: str) -> Signal:
     register = Signal(value.shape(), name=name)
     m.d.sync += register.eq(value)
     return register
+
+
+class Steps:
+    """Neurons that are visited `width` a cycle, in banks of `lanes`.
+
+    Parameters
+    ----------
+    size
+        Neurons.
+    width
+        Neurons a step, a power of two, `lanes` at most.
+    lanes
+        Banks: neuron i is in bank ``i % lanes``, at ``i // lanes``.
+    """
+
+    def __init__(self, size: int, width: int, lanes: int) -> None:
+        self.size, self.width, self.lanes = size, width, lanes
+        self.count = -(-size // width)
+        self.bits = width.bit_length() - 1
+        self.part_bits = (lanes // width).bit_length() - 1
+
+    @staticmethod
+    def fitting(size: int) -> int:
+        """Return how many neurons a step should have at most."""
+        return 1 << (size - 1).bit_length()
+
+    def counter(self, name: str = "step") -> Signal:
+        """Return a signal that counts steps."""
+        return Signal(range(self.count), name=name)
+
+    def index(self, step: Value, k: int = 0) -> Value:
+        """Return the index of a step's neuron `k`."""
+        return Cat(Const(k, self.bits), step)
+
+    def there(self, step: Value, k: int) -> Any:
+        """Return whether a step has a neuron `k`."""
+        beyond = (self.count - 1) * self.width + k >= self.size
+        return step != self.count - 1 if beyond else 1
+
+    def group(self, step: Value) -> Value:
+        """Return where the banks have a step's neurons."""
+        return step >> self.part_bits
+
+    def mine(self, step: Value, lane: int) -> Any:
+        """Return whether a step's neurons are in this bank and its likes."""
+        return step[: self.part_bits] == lane // self.width if self.part_bits else 1
+
+    def of_step(self, values: list[Value], step: Value) -> list[Value]:
+        """Return those of the banks' values that are of a step's neurons."""
+        if not self.part_bits:
+            return values
+        part = step[: self.part_bits]
+        return [Array(values[k :: self.width])[part] for k in range(self.width)]
 
 
 class Region:

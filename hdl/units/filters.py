@@ -3,21 +3,21 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
-from amaranth.lib.data import StructLayout
+from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.cell import Cell
-from goldenspike.golden.fixed import BIT, Format
+from goldenspike.golden.fixed import Format
 from goldenspike.golden.plan import Plan
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import output_ports, shape
-from goldenspike.hdl.units.common import Tap, memory
-from goldenspike.hdl.units.rows import WORD_BITS_LOG2, word_shape
+from goldenspike.hdl.units.common import Steps, Tap, memory
+from goldenspike.hdl.units.rows import Packing
 
 
 class FilterUnit(Elaboratable):
-    """Passes a tick's presynaptic signals through a cell, one neuron a cycle.
+    """Passes a tick's presynaptic signals through a cell, `neurons` a cycle.
 
-    Three stages: read, step, write. The twin's results are registered.
+    Three stages: read, step, write. The twins' results are registered.
 
     Parameters
     ----------
@@ -25,10 +25,12 @@ class FilterUnit(Elaboratable):
         The network.
     name
         Of the variables of the state, up to their fields.
-    size, signal
-        How many neurons, and the format of their signals.
+    given
+        How the presynaptic signals are packed.
     cell, constants
         What steps them.
+    neurons
+        At most so many a cycle, a power of two; fewer if a word has fewer signals.
 
     Members
     -------
@@ -38,83 +40,86 @@ class FilterUnit(Elaboratable):
         In: this is the first tick in which signals arrive; state is 0.
     address, enable, word
         Out, Out, In: reads the presynaptic signals; a word stands in the next cycle.
-    read_address, read_enable, read_word
-        In, In, Out: all outputs of a neuron, the first one lowest, for the rows.
+    read_address, read_enable, read_word, packing
+        In, In, Out: the outputs, the first one lowest, for the rows; how they are packed.
     """
 
     def __init__(
-        self, plan: Plan, name: str, size: int, signal: Format, cell: Cell, constants: Any
+        self, plan: Plan, name: str, given: Packing, cell: Cell, constants: Any, neurons: int
     ) -> None:
-        self.size, self.signal, self.cell, self.constants = size, signal, cell, constants
+        self.given, self.cell, self.constants = given, cell, constants
         tag = name.replace(".", "_")
         ports: Any = cell.ports(constants)
-        width = sum(fmt.width for fmt in ports.outputs)
+        # At least 2, as signals of one bit are taken to be packed spikes.
+        width = max(sum(fmt.width for fmt in ports.outputs), 2)
+        most = min(neurons, 1 << given.bits, Steps.fitting(given.size))
+        self.steps = Steps(given.size, most, most)
+        self.packing = Packing(given.size, Format(False, width, 0), self.steps.width)
         self.start, self.busy = Signal(name=f"{tag}start"), Signal(name=f"{tag}busy")
         self.fresh = Signal(name=f"{tag}fresh")
         self.address, self.enable = Signal(16, name=f"{tag}raw_address"), Signal()
-        self.word = Signal(word_shape(signal), name=f"{tag}raw_word")
-        self.read_address, self.read_enable = Signal(range(size + 1)), Signal()
-        self.read_word = Signal(width, name=f"{tag}outputs")
-        self.writing, self.index = Signal(), Signal(range(size))
+        self.word = Signal(given.shape, name=f"{tag}raw_word")
+        self.read_address = Signal(range(self.packing.words + 1))
+        self.read_enable = Signal()
+        self.read_word = Signal(self.packing.shape, name=f"{tag}outputs")
+        self.writing, self.step = Signal(), self.steps.counter()
         state: dict[str, Format] = getattr(ports.state, "_asdict", dict)()
-        self.state = {
-            field: Signal(shape(fmt), name=f"{tag}{field}") for field, fmt in state.items()
-        }
-        self.taps = [
-            Tap(channel, plan.variables[f"{name}{field}"], self.writing, self.index, value)
-            for channel, (field, value) in enumerate(self.state.items())
+        self.state = [
+            {field: Signal(shape(fmt), name=f"{tag}{field}_{k}") for field, fmt in state.items()}
+            for k in range(self.steps.width)
         ]
+        self.taps: list[Tap] = []
+        for field in state:
+            for k, one in enumerate(self.state):
+                valid = self.writing & self.steps.there(self.step, k)
+                index, variable = self.steps.index(self.step, k), plan.variables[f"{name}{field}"]
+                self.taps.append(Tap(len(self.taps), variable, valid, index, one[field]))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        size = self.size
-        running, index = Signal(), Signal(range(size))
+        steps, given = self.steps, self.given
+        running, step = Signal(), steps.counter()
         with m.If(self.start):
-            m.d.sync += [running.eq(1), index.eq(0)]
+            m.d.sync += [running.eq(1), step.eq(0)]
         with m.Elif(running):
-            m.d.sync += index.eq(index + 1)
-            with m.If(index == size - 1):
+            m.d.sync += step.eq(step + 1)
+            with m.If(step == steps.count - 1):
                 m.d.sync += running.eq(0)
-        spikes = self.signal == BIT
         # Read.
-        m.d.comb += [
-            self.address.eq(index >> WORD_BITS_LOG2 if spikes else index),
-            self.enable.eq(running),
-        ]
-        stepping, at = Signal(), Signal(range(size))
-        m.d.sync += [stepping.eq(running), at.eq(index)]
+        m.d.comb += [self.address.eq(given.address(steps.index(step))), self.enable.eq(running)]
+        stepping, at = Signal(), steps.counter("stepping_step")
+        m.d.sync += [stepping.eq(running), at.eq(step)]
         # Step.
-        m.submodules.filter = one = twin(self.cell, self.constants)
-        m.d.comb += [
-            one.signal.eq(self.word.bit_select(at[:WORD_BITS_LOG2], 1) if spikes else self.word)
-        ]
-        kept = Signal.like(self.read_word)
-        m.d.sync += [
-            self.writing.eq(stepping),
-            self.index.eq(at),
-            kept.eq(Cat(*output_ports(one).values())),
-        ]
-        if self.state:
-            layout = StructLayout({field: value.shape() for field, value in self.state.items()})
-            state = memory(m, "state", layout, size)
+        twins = [twin(self.cell, self.constants) for _ in range(steps.width)]
+        kept = [Signal(self.packing.signal.width, name=f"kept_{k}") for k in range(steps.width)]
+        signals = given.elements(self.word, steps.index(at), steps.width)
+        for k, (one, signal) in enumerate(zip(twins, signals, strict=True)):
+            m.submodules[f"filter_{k}"] = one
+            m.d.comb += one.signal.eq(signal)
+            m.d.sync += kept[k].eq(Cat(*output_ports(one).values()))
+        m.d.sync += [self.writing.eq(stepping), self.step.eq(at)]
+        if self.state[0]:
+            kinds = {field: value.shape() for field, value in self.state[0].items()}
+            state = memory(m, "state", ArrayLayout(StructLayout(kinds), steps.width), steps.count)
             write, read = state.write_port(), state.read_port()
             m.d.comb += [
-                read.addr.eq(index),
-                write.addr.eq(self.index),
+                read.addr.eq(step),
+                write.addr.eq(self.step),
                 write.en.eq(self.writing),
             ]
-            for field, value in self.state.items():
-                m.d.comb += [
-                    getattr(one, field).eq(Mux(self.fresh, 0, read.data[field])),
-                    write.data[field].eq(value),
-                ]
-                m.d.sync += value.eq(getattr(one, f"{field}_next"))
+            for k, (one, values) in enumerate(zip(twins, self.state, strict=True)):
+                for field, value in values.items():
+                    m.d.comb += [
+                        getattr(one, field).eq(Mux(self.fresh, 0, read.data[k][field])),
+                        write.data[k][field].eq(value),
+                    ]
+                    m.d.sync += value.eq(getattr(one, f"{field}_next"))
         # Write.
-        buffer = memory(m, "delivered", len(kept), size)
+        buffer = memory(m, "delivered", len(self.read_word), steps.count)
         write, read = buffer.write_port(), buffer.read_port()
         m.d.comb += [
-            write.addr.eq(self.index),
-            write.data.eq(kept),
+            write.addr.eq(self.step),
+            write.data.eq(Cat(kept)),
             write.en.eq(self.writing),
             read.addr.eq(self.read_address),
             read.en.eq(self.read_enable),

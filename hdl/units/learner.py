@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, Value
-from amaranth.lib.data import StructLayout
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, Value
+from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.cell import Nothing
-from goldenspike.golden.fixed import BIT, RANDOM_BITS, Format
+from goldenspike.golden.fixed import RANDOM_BITS, Format
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.randomness import MIX, Stream
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import output_ports, shape
-from goldenspike.hdl.units.common import Tap, later, memory, times
+from goldenspike.hdl.units.common import Steps, Tap, later, memory, times
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.population import PopulationUnit
-from goldenspike.hdl.units.rows import WORD_BITS_LOG2, RowSource, word_shape
+from goldenspike.hdl.units.rows import Packing, RowSource
 from goldenspike.hdl.units.variates import FieldSource
 
 
@@ -33,7 +33,7 @@ class LearnUnit(Elaboratable):
     """Runs the parts of a rule after the populations of a tick have been updated.
 
     The part of postsynaptic neurons follows their reports. Then `prepare` steps the presynaptic
-    neurons and makes the factors and what goes with them, one neuron a cycle, and `learn` visits
+    neurons and makes the factors and what goes with them, `neurons` a cycle, and `learn` visits
     the synapses, `lanes` a cycle: read, trace, update, write; without traces one stage less.
 
     Parameters
@@ -44,6 +44,10 @@ class LearnUnit(Elaboratable):
         The unit of the postsynaptic population.
     lanes
         Synapses a cycle, a power of two.
+    neurons
+        At most so many a cycle; fewer where a word that is read has fewer signals.
+    given, packings
+        How the signals that arrive are packed, and those of populations, by name.
 
     Members
     -------
@@ -65,7 +69,14 @@ class LearnUnit(Elaboratable):
     """
 
     def __init__(
-        self, plan: Plan, projection: PlannedProjection, post: PopulationUnit, lanes: int
+        self,
+        plan: Plan,
+        projection: PlannedProjection,
+        post: PopulationUnit,
+        lanes: int,
+        neurons: int,
+        given: Packing,
+        packings: dict[str, Packing],
     ) -> None:
         q, self.post, self.lanes = projection, post, lanes
         self.projection = q
@@ -75,24 +86,26 @@ class LearnUnit(Elaboratable):
         self.groups = -(-size // lanes)
         parts = learner.parts
         pre = parts["pre"]
-        self.pre = FilterUnit(plan, f"{name}.pre_", q.pre.size, q.signal, pre.cell, pre.constants)
-        # At least 2, as a row source takes signals of one bit to be packed spikes.
-        width = max(sum(fmt.width for fmt in pre.outputs.values()), 2)
-        self.rows = RowSource(q.pre.size, Format(False, width, 0))
+        self.pre = FilterUnit(plan, f"{name}.pre_", given, pre.cell, pre.constants, neurons)
+        self.rows = RowSource(self.pre.packing)
         self.prepare, self.preparing = Signal(name=f"{name}_prepare"), Signal()
         self.learn, self.busy = Signal(name=f"{name}_learn"), Signal(name=f"{name}_learning")
         self.needed = Signal(name=f"{name}_needed")
         self.enabled, self.first = Signal(name=f"{name}_enabled"), Signal(name=f"{name}_first")
         self.fresh, self.due = Signal(name=f"{name}_fresh"), Signal(name=f"{name}_due")
         self.flush, self.high = Signal(name=f"{name}_flush"), Signal(32, name=f"{name}_high")
+        self.modulators = {f: packings[one.name] for f, one in learner.modulators.items()}
         self.modulator_enable = Signal()
         self.modulator_addresses = {
-            field: Signal(16, name=f"{field}_address") for field in learner.modulators
+            field: Signal(16, name=f"{field}_address") for field in self.modulators
         }
         self.modulator_words = {
-            field: Signal(word_shape(one.signal), name=f"{field}_word")
-            for field, one in learner.modulators.items()
+            field: Signal(packing.shape, name=f"{field}_word")
+            for field, packing in self.modulators.items()
         }
+        several = [1 << one.bits for one in self.modulators.values() if one.size > 1]
+        width = min(neurons, Steps.fitting(size), *several)
+        self.steps = Steps(size, width, lanes)
         self.reading, self.writing = Signal(), [Signal() for _ in range(lanes)]
         self.address = Signal(range(q.pre.size * self.groups))
         self.write_address = Signal.like(self.address)
@@ -113,24 +126,32 @@ class LearnUnit(Elaboratable):
                 self.taps.append(
                     Tap(channel, variable, self.writing[lane], self.index[lane], value)
                 )
-        self.traced: dict[str, Signal] = {}
-        if "post" in parts:
-            for field, fmt in parts["post"].state.items():
-                self.traced[field] = Signal(shape(fmt), name=f"post_{field}")
-                variable = plan.variables[f"{name}.post_{field}"]
-                valid, index, _ = post.reported
-                self.taps.append(
-                    Tap(post.channel(), variable, valid & self.enabled, index, self.traced[field])
-                )
-        self.factored = Signal(), Signal(range(size))
-        self.made = {
-            field: Signal(shape(fmt), name=f"{name}_{field}")
-            for field, fmt in ({} if learner.factor is None else learner.factor.outputs).items()
-        }
-        for k, (field, value) in enumerate(self.made.items()):
-            variable = plan.variables[f"{name}.{field}"]
-            channel = len(self.pre.taps) + k  # The two phases go on at once.
-            self.taps.append(Tap(channel, variable, *self.factored, value))
+        post_state = parts["post"].state if "post" in parts else {}
+        self.traced = [
+            {f: Signal(shape(fmt), name=f"post_{f}_{k}") for f, fmt in post_state.items()}
+            for k in range(post.neurons)
+        ]
+        valid, step = post.reported
+        for field in post_state:
+            variable = plan.variables[f"{name}.post_{field}"]
+            post.tap(variable, (valid & self.enabled, step), self.traced, field)
+        self.factored = Signal(), self.steps.counter("factored_step")
+        outputs = {} if learner.factor is None else learner.factor.outputs
+        self.made = [
+            {
+                field: Signal(shape(fmt), name=f"{name}_{field}_{k}")
+                for field, fmt in outputs.items()
+            }
+            for k in range(width)
+        ]
+        valid, step = self.factored
+        channel = len(self.pre.taps)  # The two phases go on at once.
+        for field in outputs:
+            for k, made in enumerate(self.made):
+                written, index = valid & self.steps.there(step, k), self.steps.index(step, k)
+                variable = plan.variables[f"{name}.{field}"]
+                self.taps.append(Tap(channel, variable, written, index, made[field]))
+                channel += 1
         self.fields: list[FieldSource] = []
         if learner.words:
             number = q.number
@@ -158,11 +179,6 @@ class LearnUnit(Elaboratable):
         self._visit(m, group, given)
         return m
 
-    def _lane_of(self, index: Signal) -> tuple[Any, Any]:
-        """Return the group and the lane of a postsynaptic neuron."""
-        bits = self.lanes.bit_length() - 1
-        return index >> bits, index[:bits] if bits else 0
-
     def _post(self, m: Module, group: Signal) -> list[dict[str, Value]]:
         """Add the part of postsynaptic neurons; return its outputs, by lane."""
         learner: Any = self.learner
@@ -170,37 +186,41 @@ class LearnUnit(Elaboratable):
         m.d.comb += self.post_address.eq(group)
         if learner.post is None:
             return [{} for _ in range(self.lanes)]
-        m.submodules.post = one = twin(learner.post.cell, learner.post.constants)
-        _, next_index = self.post.stepped
-        valid, index, signal = self.post.reported
-        reported = {**self.post.outputs, "signal": signal}
-        m.d.comb += [getattr(one, name).eq(reported[name]) for name in learner.post.inputs]
+        steps = self.post.steps
+        twins = [twin(learner.post.cell, learner.post.constants) for _ in range(steps.width)]
+        _, next_step = self.post.stepped
+        valid, step = self.post.reported
+        for k, one in enumerate(twins):
+            m.submodules[f"post_{k}"] = one
+            reported = {**self.post.outputs[k], "signal": self.post.signals[k]}
+            m.d.comb += [getattr(one, name).eq(reported[name]) for name in learner.post.inputs]
         writing = valid & self.enabled
-        if self.traced:
-            layout = StructLayout({field: one.shape() for field, one in self.traced.items()})
-            store = memory(m, "post_state", layout, self.post.population.size)
+        if self.traced[0]:
+            kinds = {field: value.shape() for field, value in self.traced[0].items()}
+            layout = ArrayLayout(StructLayout(kinds), steps.width)
+            store = memory(m, "post_state", layout, steps.count)
             write, read = store.write_port(), store.read_port()
             m.d.comb += [
-                read.addr.eq(next_index),
-                write.addr.eq(index),
+                read.addr.eq(next_step),
+                write.addr.eq(step),
                 write.en.eq(writing),
             ]
-            for field, value in self.traced.items():
-                m.d.comb += [
-                    getattr(one, field).eq(Mux(self.first, 0, read.data[field])),
-                    value.eq(getattr(one, f"{field}_next")),
-                    write.data[field].eq(value),
-                ]
-        outputs = Cat(*output_ports(one).values())
-        at, mine = self._lane_of(index)
+            for k, (one, values) in enumerate(zip(twins, self.traced, strict=True)):
+                for field, value in values.items():
+                    m.d.comb += [
+                        getattr(one, field).eq(Mux(self.first, 0, read.data[k][field])),
+                        value.eq(getattr(one, f"{field}_next")),
+                        write.data[k][field].eq(value),
+                    ]
+        outputs = [Cat(*output_ports(one).values()) for one in twins]
         found = []
         for lane in range(self.lanes):
-            bank = memory(m, f"post_{lane}", len(outputs), self.groups)
+            bank = memory(m, f"posts_{lane}", len(outputs[0]), self.groups)
             write, read = bank.write_port(), bank.read_port()
             m.d.comb += [
-                write.addr.eq(at),
-                write.data.eq(outputs),
-                write.en.eq(writing & (mine == lane)),
+                write.addr.eq(steps.group(step)),
+                write.data.eq(outputs[lane % steps.width]),
+                write.en.eq(writing & steps.mine(step, lane)),
                 read.addr.eq(self.post_address),
             ]
             found.append(unpacked(read.data, learner.post.outputs))
@@ -212,57 +232,52 @@ class LearnUnit(Elaboratable):
         if learner.factor is None:
             m.d.comb += self.needed.eq(1)
             return 0
-        size = self.projection.post.size
-        running, index = Signal(), Signal(range(size))
+        steps = self.steps
+        running, step = Signal(), steps.counter()
         with m.If(self.prepare):
-            m.d.sync += [running.eq(1), index.eq(0)]
+            m.d.sync += [running.eq(1), step.eq(0)]
         with m.Elif(running):
-            m.d.sync += index.eq(index + 1)
-            with m.If(index == size - 1):
+            m.d.sync += step.eq(step + 1)
+            with m.If(step == steps.count - 1):
                 m.d.sync += running.eq(0)
-        at, mine = self._lane_of(index)
         with m.If(running):
-            m.d.comb += self.post_address.eq(at)
-        scaling, scaled_index = later(m, running, "scaling"), later(m, index, "scaled_index")
-        m.submodules.factor = one = twin(learner.factor.cell, learner.factor.constants)
-        known: dict[str, Value] = {}
+            m.d.comb += self.post_address.eq(steps.group(step))
+        scaling, scaled = later(m, running, "scaling"), later(m, step, "scaled_step")
+        known = {
+            name: steps.of_step([one_lane[name] for one_lane in given], scaled) for name in given[0]
+        }
         m.d.comb += self.modulator_enable.eq(running)
-        for field, modulator in learner.modulators.items():
-            many, signal = modulator.size > 1, modulator.signal
-            place = index if many else Const(0)
-            address = place >> WORD_BITS_LOG2 if signal == BIT else place
-            m.d.comb += self.modulator_addresses[field].eq(address)
-            known[field] = self.modulator_words[field]
-            if signal == BIT:
-                bit = scaled_index[:WORD_BITS_LOG2] if many else 0
-                known[field] = known[field].bit_select(bit, 1)
-        lane = later(m, mine, "scaled_lane") if self.lanes > 1 else 0
-        for name in given[0]:
-            values = [one_lane[name] for one_lane in given]
-            known[name] = Array(values)[lane] if self.lanes > 1 else values[0]
-        m.d.comb += [getattr(one, name).eq(known[name]) for name in learner.factor.inputs]
+        for field, packing in self.modulators.items():
+            m.d.comb += self.modulator_addresses[field].eq(packing.address(steps.index(step)))
+            word, index = self.modulator_words[field], steps.index(scaled)
+            known[field] = packing.elements(word, index, steps.width)
         valid, factored = self.factored
-        m.d.sync += [self.made[field].eq(value) for field, value in output_ports(one).items()]
-        m.d.sync += [valid.eq(scaling), factored.eq(scaled_index)]
+        m.d.sync += [valid.eq(scaling), factored.eq(scaled)]
+        needed = Signal()
+        for k, made in enumerate(self.made):
+            m.submodules[f"factor_{k}"] = one = twin(learner.factor.cell, learner.factor.constants)
+            m.d.comb += [getattr(one, name).eq(known[name][k]) for name in learner.factor.inputs]
+            m.d.sync += [made[field].eq(value) for field, value in output_ports(one).items()]
+            with m.If(valid & steps.there(factored, k) & (made["factor"] != 0)):
+                m.d.comb += needed.eq(1)
         if learner.skips:
             with m.If(self.prepare):
                 m.d.sync += self.needed.eq(0)
-            with m.Elif(valid & (self.made["factor"] != 0)):
+            with m.Elif(needed):
                 m.d.sync += self.needed.eq(1)
         else:
             m.d.comb += self.needed.eq(1)
-        at, mine = self._lane_of(factored)
-        made = Cat(*self.made.values())
-        for k in range(self.lanes):
-            bank = memory(m, f"factor_{k}", len(made), self.groups)
+        words = [Cat(*made.values()) for made in self.made]
+        for lane in range(self.lanes):
+            bank = memory(m, f"factors_{lane}", len(words[0]), self.groups)
             write, read = bank.write_port(), bank.read_port()
             m.d.comb += [
-                write.addr.eq(at),
-                write.data.eq(made),
-                write.en.eq(valid & (mine == k)),
+                write.addr.eq(steps.group(factored)),
+                write.data.eq(words[lane % steps.width]),
+                write.en.eq(valid & steps.mine(factored, lane)),
                 read.addr.eq(group),
             ]
-            given[k] |= unpacked(read.data, learner.factor.outputs)
+            given[lane] |= unpacked(read.data, learner.factor.outputs)
         return running | scaling | valid
 
     def _columns(self, m: Module, group: Signal) -> tuple[Signal, list[Value]]:

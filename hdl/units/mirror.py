@@ -4,24 +4,24 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
 
-from goldenspike.golden.fixed import BIT
 from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.synapses import delta
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import shape
 from goldenspike.hdl.fixed import align
-from goldenspike.hdl.units.common import Region, Tap, later, memory
+from goldenspike.hdl.units.common import Region, Steps, Tap, later, memory
 from goldenspike.hdl.units.population import PopulationUnit
-from goldenspike.hdl.units.rows import WORD_BITS_LOG2, word_shape
+from goldenspike.hdl.units.rows import Packing
 from goldenspike.hdl.units.synapses import SynapseUnit
 
 
 class MirrorUnit(Elaboratable):
     """Delivers the transposed weights of another projection, a word of lanes a cycle.
 
-    First the presynaptic signals are gathered, by lane; if all are 0 that is all. Then the rows of
+    First the presynaptic signals are gathered, by lane, as many a cycle as a word has; if all are
+    0 that is all. Then the rows of
     the other projection are read one after the other: the products of a word are summed, those of
     a row's words accumulated, and the sum goes to the neuron of the row.
 
@@ -29,6 +29,8 @@ class MirrorUnit(Elaboratable):
     ----------
     projection, other
         What it is, and the unit whose weights it delivers.
+    packing
+        How the presynaptic signals are packed.
     post
         The unit of the postsynaptic population.
     lanes
@@ -48,14 +50,18 @@ class MirrorUnit(Elaboratable):
         self,
         projection: PlannedProjection,
         other: SynapseUnit,
+        packing: Packing,
         post: PopulationUnit,
         lanes: int,
     ) -> None:
         self.projection, self.other, self.post, self.lanes = projection, other, post, lanes
+        self.packing = packing
+        size = projection.pre.size
+        self.steps = Steps(size, min(lanes, 1 << packing.bits, Steps.fitting(size)), lanes)
         name = projection.name
         self.deliver, self.busy = Signal(name=f"{name}_deliver"), Signal(name=f"{name}_busy")
         self.address, self.enable = Signal(16, name=f"{name}_raw_address"), Signal()
-        self.word = Signal(word_shape(projection.pre.signal), name=f"{name}_raw_word")
+        self.word = Signal(packing.shape, name=f"{name}_raw_word")
         self.adding = Signal(name=f"{name}_adding")
         self.add_group = Signal(range(-(-projection.post.size // lanes)), name=f"{name}_add_group")
         kind = shape(projection.post.currents[projection.receptor])
@@ -68,24 +74,25 @@ class MirrorUnit(Elaboratable):
         m = Module()
         q, lanes, groups = self.projection, self.lanes, self.other.groups
         lane_bits = lanes.bit_length() - 1
-        size, signal = q.pre.size, q.pre.signal
-        gathering, index = Signal(), Signal(range(size))
+        packing, steps = self.packing, self.steps
+        gathering, step = Signal(), steps.counter()
         visiting, row, group = Signal(), Signal(range(q.post.size)), Signal(range(groups))
         silent = Signal()
         # Gather.
         m.d.comb += [
-            self.address.eq(index >> WORD_BITS_LOG2 if signal == BIT else index),
+            self.address.eq(packing.address(steps.index(step))),
             self.enable.eq(gathering),
         ]
-        gathered, at = later(m, gathering, "gathered"), later(m, index, "at")
-        value = self.word.bit_select(at[:WORD_BITS_LOG2], 1) if signal == BIT else self.word
+        gathered, at = later(m, gathering, "gathered"), later(m, step, "at")
+        values = packing.elements(self.word, steps.index(at), steps.width)
+        sounding = Cat(steps.there(at, k) & (v != 0) for k, v in enumerate(values)).any()
         with m.If(self.deliver):
-            m.d.sync += [gathering.eq(1), index.eq(0), silent.eq(1)]
+            m.d.sync += [gathering.eq(1), step.eq(0), silent.eq(1)]
         with m.Elif(gathering):
-            m.d.sync += index.eq(index + 1)
-            with m.If(index == size - 1):
+            m.d.sync += step.eq(step + 1)
+            with m.If(step == steps.count - 1):
                 m.d.sync += gathering.eq(0)
-        with m.If(gathered & (value != 0)):
+        with m.If(gathered & sounding):
             m.d.sync += silent.eq(0)
         counted = later(m, gathered, "counted")
         with m.If(counted & ~gathered & ~silent):
@@ -106,14 +113,13 @@ class MirrorUnit(Elaboratable):
         began, of_row = later(m, group == 0, "began"), later(m, row, "of_row")
         products = []
         for lane in range(lanes):
-            bank = memory(m, f"signals_{lane}", value.shape(), groups)
+            bank = memory(m, f"signals_{lane}", shape(q.pre.signal), groups)
             write, read = bank.write_port(), bank.read_port()
-            mine = at[:lane_bits] == lane if lane_bits else 1
             m.submodules[f"synapse_{lane}"] = one = twin(delta.STEP, q.synapse)
             m.d.comb += [
-                write.addr.eq(at >> lane_bits),
-                write.data.eq(value),
-                write.en.eq(gathered & mine),
+                write.addr.eq(steps.group(at)),
+                write.data.eq(values[lane % steps.width]),
+                write.en.eq(gathered & steps.mine(at, lane)),
                 read.addr.eq(group),
                 one.weight.eq(self.other.guest_words[lane]["w"]),
                 one.signal.eq(read.data),

@@ -36,7 +36,7 @@ class ObjectiveUnit(Elaboratable):
         self.error = Signal(shape(reward.error), name="error")
         self.counts = {field: Signal(shape(fmt)) for field, fmt in reward.counts.items()}
         self.region = Region("counts", reward.readout.size, loadable=False) if self.counts else None
-        valid, index, _ = readout.reported
+        valid, index = readout.reported  # One neuron a cycle.
         self.taps = [
             Tap(channel, plan.variables[f"reward.{field}"], valid, index, value)
             for channel, (field, value) in enumerate(self.counts.items(), len(readout.taps))
@@ -48,7 +48,7 @@ class ObjectiveUnit(Elaboratable):
         objective = twin(self.reward.objective.STEP, self.reward.constants)
         m.submodules.objective = objective
         _, next_index = self.readout.stepped
-        valid, index, signal = self.readout.reported
+        (valid, index), (signal,) = self.readout.reported, self.readout.signals
         m.d.comb += [
             self.targets.address.eq(next_index + (self.base if self.every_tick else 0)),
             objective.signal.eq(signal),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, Value, signed
-from amaranth.lib.data import StructLayout
+from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.fixed import BIT, RANDOM_BITS
 from goldenspike.golden.plan import UNUSED, Plan, PlannedPopulation
@@ -11,18 +11,18 @@ from goldenspike.golden.randomness import Stream
 from goldenspike.golden.rules import three_factor
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import output_ports, shape
-from goldenspike.hdl.units.common import Region, Tap, memory
+from goldenspike.hdl.units.common import Region, Steps, Tap, memory
 from goldenspike.hdl.units.registers import part_name, parts
-from goldenspike.hdl.units.rows import WORD_BITS, WORD_BITS_LOG2, word_shape, words_of
+from goldenspike.hdl.units.rows import WORD_BITS, WORD_BITS_LOG2, Packing
 from goldenspike.hdl.units.variates import FieldSource
 
 
 class PopulationUnit(Elaboratable):
-    """Sums the currents of a population and updates one neuron a cycle.
+    """Sums the currents of a population and updates `neurons` of them a cycle.
 
     Three things happen at different times, which the sequencer keeps apart: projections add
     `lanes` currents a cycle; `draw` fetches the variates of a tick, or its random word; `update`
-    steps every neuron through four stages (read, drive, step, report).
+    passes all neurons through four stages (read, drive, step, report).
 
     Parameters
     ----------
@@ -30,6 +30,10 @@ class PopulationUnit(Elaboratable):
         What it is.
     lanes
         Currents a cycle, a power of two.
+    neurons
+        Updated a cycle, a power of two, `lanes` at most.
+    packings
+        How other populations' signals are packed, by name.
 
     Members
     -------
@@ -46,9 +50,13 @@ class PopulationUnit(Elaboratable):
         In, Out: scores of neurons ``group * lanes`` and on, in the next cycle.
     read_address, read_delay, read_enable, read_word
         The signals of an update, so many ticks ago, for projections.
-    stepped, reported, outputs
-        Out: ``(valid, index)`` a cycle before a signal is reported; ``(valid, index, signal)``;
-        the other outputs that rules take, by field.
+    steps, stepped
+        How its neurons are visited; Out: ``(valid, step)`` a cycle before signals are reported.
+    reported, signals, outputs
+        Out: ``(valid, step)``; the signals of the step's neurons; their other outputs that rules
+        take, by field.
+    packing
+        Of its signals.
     signal_address, signals_read, signal_words
         Out, Out, In: reads the signals that the cell takes neuron by neuron, by field; words
         stand in the next cycle. The address is that of a neuron.
@@ -58,9 +66,19 @@ class PopulationUnit(Elaboratable):
         The state, for the host to read, if it is hosted.
     """
 
-    def __init__(self, plan: Plan, population: PlannedPopulation, lanes: int) -> None:
-        self.population, self.lanes = population, lanes
+    def __init__(
+        self,
+        plan: Plan,
+        population: PlannedPopulation,
+        lanes: int,
+        neurons: int,
+        packings: dict[str, Packing],
+    ) -> None:
+        self.population, self.lanes, self.neurons = population, lanes, neurons
         name, size = population.name, population.size
+        self.steps = steps = Steps(size, neurons, lanes)
+        self.packing = packing = Packing(size, population.signal, neurons)
+        self.packings = packings
         self.groups = -(-size // lanes)
         kinds = [shape(fmt) for fmt in population.currents.values()] or [shape(BIT)]
         widest = max(kinds, key=lambda kind: kind.width)
@@ -77,19 +95,17 @@ class PopulationUnit(Elaboratable):
         self.perturbing = Signal(name=f"{name}_perturbing")
         self.negative = Signal(name=f"{name}_negative")
         self.first, self.tick = Signal(name=f"{name}_first"), Signal(16, name=f"{name}_tick")
-        self.words = words_of(size, population.signal)
-        self.word_bits = (self.words - 1).bit_length()
+        self.word_bits = (packing.words - 1).bit_length()
         self.depth_bits = population.depth.bit_length() - 1
-        self.read_address = Signal(range(self.words + 1), name=f"{name}_read_address")
+        self.read_address = Signal(range(packing.words + 1), name=f"{name}_read_address")
         self.read_delay = Signal(8, name=f"{name}_read_delay")
         self.read_enable = Signal(name=f"{name}_read_enable")
-        self.read_word = Signal(word_shape(population.signal), name=f"{name}_read_word")
-        self.stepped = Signal(name=f"{name}_stepped"), Signal(range(size))
-        self.reported = (
-            Signal(name=f"{name}_reported"),
-            Signal(range(size)),
-            Signal(shape(population.signal)),
-        )
+        self.read_word = Signal(packing.shape, name=f"{name}_read_word")
+        self.stepped = Signal(name=f"{name}_stepped"), steps.counter(f"{name}_stepped_step")
+        self.reported = Signal(name=f"{name}_reported"), steps.counter(f"{name}_reported_step")
+        self.signals = [
+            Signal(shape(population.signal), name=f"{name}_signal_{k}") for k in range(neurons)
+        ]
         perturbation = population.perturbation
         self.score_group = Signal(range(self.groups), name=f"{name}_score_group")
         self.scores: list[Signal] = []
@@ -97,20 +113,24 @@ class PopulationUnit(Elaboratable):
             self.scores = [
                 Signal(shape(population.score), name=f"{name}_score_{k}") for k in range(lanes)
             ]
-        state = {field: Signal(shape(fmt)) for field, fmt in population.state.items()}
-        self.next_state = state
-        self.taps = [
-            Tap(channel, plan.variables[f"{name}.{field}"], *self.stepped, value)
-            for channel, (field, value) in enumerate(state.items())
+        self.next_state = [
+            {f: Signal(shape(fmt), name=f"{f}_{k}") for f, fmt in population.state.items()}
+            for k in range(neurons)
         ]
-        self.channels = len(self.taps)
-        self.outputs = {
-            field: Signal(shape(population.outputs[field]), name=f"{name}_{field}")
-            for field in plan.taken(population)
-        }
+        self.taps: list[Tap] = []
+        self.channels = 0
+        for field in population.state:
+            self.tap(plan.variables[f"{name}.{field}"], self.stepped, self.next_state, field)
+        self.outputs = [
+            {
+                field: Signal(shape(population.outputs[field]), name=f"{name}_{field}_{k}")
+                for field in plan.taken(population)
+            }
+            for k in range(neurons)
+        ]
         self.signal_address = Signal(16, name=f"{name}_signal_address")
         self.signal_words = {
-            field: Signal(word_shape(other.signal), name=f"{name}_{field}_word")
+            field: Signal(packings[other.name].shape, name=f"{name}_{field}_word")
             for field, other in population.signals.items()
         }
         self.signals_read = Signal(name=f"{name}_signals_read")
@@ -127,17 +147,21 @@ class PopulationUnit(Elaboratable):
             self.source = FieldSource(noise.bits, lanes, perturbation.stream)
             self.draws = [_Draw(self, lane, plan) for lane in range(lanes)]
 
-    def channel(self) -> int:
-        """Return a channel that nothing else writes to while the population is updated."""
-        self.channels += 1
-        return self.channels - 1
+    def tap(self, variable: Any, when: tuple[Any, Value], values: list[Any], field: str) -> None:
+        """Add taps of the neurons of a step, on channels that nothing else writes to meanwhile."""
+        valid, step = when
+        for k, each in enumerate(values):
+            written = valid & self.steps.there(step, k)
+            index = self.steps.index(step, k)
+            self.taps.append(Tap(self.channels, variable, written, index, each[field]))
+            self.channels += 1
 
     def host(self) -> list[Region]:
         """Let the host read the state, if there is one, between trials; return the region."""
         names = [
             part_name(field, low)
-            for field, value in self.next_state.items()
-            for low in range(0, len(value), 32)
+            for field, fmt in self.population.state.items()
+            for low in range(0, fmt.width, 32)
         ]
         if not names:
             return []
@@ -148,93 +172,95 @@ class PopulationUnit(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        p, lanes = self.population, self.lanes
-        index, running = Signal(range(p.size)), Signal()
-        lane_bits = lanes.bit_length() - 1
+        p, steps = self.population, self.steps
+        step, running = steps.counter(), Signal()
         with m.If(self.update):
-            m.d.sync += [index.eq(0), running.eq(1)]
+            m.d.sync += [step.eq(0), running.eq(1)]
         with m.Elif(running):
-            m.d.sync += index.eq(index + 1)
-            with m.If(index == p.size - 1):
+            m.d.sync += step.eq(step + 1)
+            with m.If(step == steps.count - 1):
                 m.d.sync += running.eq(0)
         # Read: the address stands, the words of memories in the next cycle.
-        driving, driven_index = Signal(), Signal(range(p.size))
-        m.d.sync += [driving.eq(running), driven_index.eq(index)]
-        group = index >> lane_bits
-        m.submodules.neuron = neuron = twin(p.module.STEP, p.constants)
+        driving, driven_step = Signal(), steps.counter("driven_step")
+        m.d.sync += [driving.eq(running), driven_step.eq(step)]
+        group = steps.group(step)
+        neurons = [twin(p.module.STEP, p.constants) for _ in range(self.neurons)]
+        for k, neuron in enumerate(neurons):
+            m.submodules[f"neuron_{k}"] = neuron
         if p.draws:
-            variate, drawing = 0, self._draws(m, neuron)
+            variates, drawing = [], self._draws(m, neurons)
         else:
-            variate, drawing = self._variates(m, running, group, driven_index)
+            variates, drawing = self._variates(m, running, group, driven_step)
         # Drive: the perturbed current.
-        stepping, step_index = self.stepped
-        m.d.sync += [stepping.eq(driving), step_index.eq(driven_index)]
+        stepping, stepped = self.stepped
+        m.d.sync += [stepping.eq(driving), stepped.eq(driven_step)]
         for number, (receptor, fmt) in enumerate(p.currents.items()):
             if fmt == UNUSED:
                 continue
             adds = self.add & (self.receptor == number)
             bank = _Bank(self, receptor, shape(fmt), adds, self.addends)
-            current = bank.build(m, running, group, driving, driven_index)
-            driven = Signal(getattr(neuron, receptor).shape(), name=f"driven_{receptor}")
-            if number == 0 and p.perturbation is not None:
-                m.submodules.perturb = perturb = twin(
-                    three_factor.PERTURB, p.perturbation.constants
-                )
-                m.d.comb += [perturb.value.eq(current), perturb.variate.eq(variate)]
-                m.d.sync += driven.eq(perturb.perturbed)
-            else:
-                m.d.sync += driven.eq(current)
-            m.d.comb += getattr(neuron, receptor).eq(driven)
-        m.d.comb += [self.signal_address.eq(index), self.signals_read.eq(running)]
+            currents = bank.build(m, running, group, driving, driven_step)
+            for k, (neuron, current) in enumerate(zip(neurons, currents, strict=True)):
+                driven = Signal(getattr(neuron, receptor).shape(), name=f"driven_{receptor}_{k}")
+                if number == 0 and p.perturbation is not None:
+                    m.submodules[f"perturb_{k}"] = perturb = twin(
+                        three_factor.PERTURB, p.perturbation.constants
+                    )
+                    m.d.comb += [perturb.value.eq(current), perturb.variate.eq(variates[k])]
+                    m.d.sync += driven.eq(perturb.perturbed)
+                else:
+                    m.d.sync += driven.eq(current)
+                m.d.comb += getattr(neuron, receptor).eq(driven)
+        m.d.comb += [self.signal_address.eq(steps.index(step)), self.signals_read.eq(running)]
         for field, other in p.signals.items():
-            word = self.signal_words[field]
-            if other.signal == BIT:
-                word = word.bit_select(driven_index[:WORD_BITS_LOG2] if other.size > 1 else 0, 1)
-            taken = Signal(shape(other.signal), name=f"taken_{field}")
-            m.d.sync += taken.eq(word)
-            m.d.comb += getattr(neuron, field).eq(taken)
+            packing, word = self.packings[other.name], self.signal_words[field]
+            elements = packing.elements(word, steps.index(driven_step), self.neurons)
+            for k, (neuron, element) in enumerate(zip(neurons, elements, strict=True)):
+                taken = Signal(shape(other.signal), name=f"taken_{field}_{k}")
+                m.d.sync += taken.eq(element)
+                m.d.comb += getattr(neuron, field).eq(taken)
         if p.window is not None:
-            m.d.comb += neuron.active.eq(self.active)
+            m.d.comb += [neuron.active.eq(self.active) for neuron in neurons]
         if p.output is not None:
             bank = _Bank(self, "output", shape(p.output), self.add_output, self.output_addends)
-            output = bank.build(m, running, group, driving, driven_index)
-            self._output_scores(m, output, driving, driven_index)
+            outputs = bank.build(m, running, group, driving, driven_step)
+            self._output_scores(m, outputs, driving, driven_step)
         # Step: the state of two cycles ago meets the current; the next state goes back.
-        if self.next_state:
-            self._state(m, neuron, index)
-        # Report: the signal, to the projections' buffer and to the objective.
-        reported, report_index, signal = self.reported
-        m.d.sync += [
-            reported.eq(stepping),
-            report_index.eq(step_index),
-            signal.eq(output_ports(neuron)["signal"]),
-        ]
-        m.d.sync += [one.eq(output_ports(neuron)[f]) for f, one in self.outputs.items()]
+        if p.state:
+            self._state(m, neurons, step)
+        # Report: the signals, to the projections' buffer and to the objective.
+        reported, report_step = self.reported
+        m.d.sync += [reported.eq(stepping), report_step.eq(stepped)]
+        for neuron, signal, outputs in zip(neurons, self.signals, self.outputs, strict=True):
+            m.d.sync += signal.eq(output_ports(neuron)["signal"])
+            m.d.sync += [one.eq(output_ports(neuron)[f]) for f, one in outputs.items()]
         writing = self._signals(m)
         m.d.comb += self.busy.eq(running | driving | stepping | reported | writing | drawing)
         return m
 
-    def _draws(self, m: Module, neuron: Any) -> Signal:
-        """Add the random word of a tick, which the neuron gets; return whether it is drawn."""
+    def _draws(self, m: Module, neurons: list[Any]) -> Signal:
+        """Add the random word of a tick, which all neurons get; return whether it is drawn."""
         source: Any = self.source
         drawing, word = Signal(), Signal(RANDOM_BITS)
         m.d.comb += [
             source.flush.eq(self.draw),
             source.request.eq(drawing),
             source.high.eq(self.tick << 16),
-            neuron.word.eq(word),
         ]
+        m.d.comb += [neuron.word.eq(word) for neuron in neurons]
         with m.If(self.draw):
             m.d.sync += drawing.eq(1)
         with m.Elif(source.hit):
             m.d.sync += [drawing.eq(0), word.eq(source.fields)]
         return drawing
 
-    def _variates(self, m: Module, running: Signal, group: Any, index: Signal) -> tuple[Any, Any]:
-        """Add the variates of a tick; return that of neuron `index`, and whether they are drawn."""
+    def _variates(
+        self, m: Module, running: Signal, group: Any, step: Signal
+    ) -> tuple[list[Any], Any]:
+        """Add the variates of a tick; return those of a step, and whether they are drawn."""
         source = self.source
         if source is None:
-            return 0, 0
+            return [], 0
         perturbation: Any = self.population.perturbation
         lane_bits = self.lanes.bit_length() - 1
         drawing, place = Signal(), Signal(range(self.groups))
@@ -253,44 +279,46 @@ class PopulationUnit(Elaboratable):
                 m.d.sync += drawing.eq(0)
         asked = Mux(running, group, self.score_group)
         variates = [draw.build(m, drawn, place, asked) for draw in self.draws]
-        one = Array(variates)[index[:lane_bits]] if lane_bits else variates[0]
-        signed_one = Mux(self.negative, -one, one)
-        # A negated variate fits: plans with a negative run have symmetric ones only.
         rest = perturbation.noise.rest
-        return Mux(self.perturbing, signed_one, rest), drawing
+        # A negated variate fits: plans with a negative run have symmetric ones only.
+        found = [
+            Mux(self.perturbing, Mux(self.negative, -one, one), rest)
+            for one in self.steps.of_step(variates, step)
+        ]
+        return found, drawing
 
-    def _output_scores(self, m: Module, output: Any, driving: Signal, index: Signal) -> None:
+    def _output_scores(self, m: Module, outputs: list[Any], driving: Signal, step: Signal) -> None:
         """Keep the outputs of the last update, by lane, as scores."""
-        lane_bits = self.lanes.bit_length() - 1
         for lane, score in enumerate(self.scores):
             bank = memory(m, f"scores_{lane}", score.shape(), self.groups)
             write, read = bank.write_port(), bank.read_port()
-            mine = index[:lane_bits] == lane if lane_bits else 1
             m.d.comb += [
-                write.addr.eq(index >> lane_bits),
-                write.data.eq(output),
-                write.en.eq(driving & mine),
+                write.addr.eq(self.steps.group(step)),
+                write.data.eq(outputs[lane % self.neurons]),
+                write.en.eq(driving & self.steps.mine(step, lane)),
                 read.addr.eq(self.score_group),
                 score.eq(read.data),
             ]
 
-    def _state(self, m: Module, neuron: Any, index: Signal) -> None:
-        """Add the state: read for `index`, there two stages later, when it goes back."""
-        layout = StructLayout({field: value.shape() for field, value in self.next_state.items()})
-        store = memory(m, "state", layout, self.population.size)
+    def _state(self, m: Module, neurons: list[Any], step: Signal) -> None:
+        """Add the state: read for `step`, there two stages later, when it goes back."""
+        kinds = {field: shape(fmt) for field, fmt in self.population.state.items()}
+        layout = ArrayLayout(StructLayout(kinds), self.neurons)
+        store = memory(m, "state", layout, self.steps.count)
         write, read = store.write_port(), store.read_port()
         valid, at = self.stepped
         before = Signal(layout)
         m.d.sync += before.eq(read.data)
-        m.d.comb += [read.addr.eq(index), write.addr.eq(at), write.en.eq(valid)]
+        m.d.comb += [read.addr.eq(step), write.addr.eq(at), write.en.eq(valid)]
         if self.region is not None:
             self._hosted(m, self.region, read)
-        for field, value in self.next_state.items():
-            m.d.comb += [
-                getattr(neuron, field).eq(Mux(self.first, 0, before[field])),
-                value.eq(getattr(neuron, f"{field}_next")),
-                write.data[field].eq(value),
-            ]
+        for k, (neuron, state) in enumerate(zip(neurons, self.next_state, strict=True)):
+            for field, value in state.items():
+                m.d.comb += [
+                    getattr(neuron, field).eq(Mux(self.first, 0, before[k][field])),
+                    value.eq(getattr(neuron, f"{field}_next")),
+                    write.data[k][field].eq(value),
+                ]
 
     def _hosted(self, m: Module, region: Region, read: Any) -> None:
         """Let the host read the memory of the state, which is at rest."""
@@ -303,18 +331,19 @@ class PopulationUnit(Elaboratable):
         with m.Elif(region.read):
             end = part == region.row - 1
             m.d.sync += [part.eq(Mux(end, 0, part + 1)), place.eq(place + end)]
-            m.d.comb += read.addr.eq(place)
-        asked_part = Signal.like(part)
-        m.d.sync += asked_part.eq(part)
-        words = [word for field in read.data.shape().members for word in parts(read.data[field])]
+            m.d.comb += read.addr.eq(place >> self.steps.bits)
+        asked_part, asked_one = Signal.like(part), Signal(range(self.neurons))
+        m.d.sync += [asked_part.eq(part), asked_one.eq(place)]
+        neuron = read.data[asked_one]
+        words = [word for field in self.population.state for word in parts(neuron[field])]
         with m.If(asked):
             m.d.sync += region.value.eq(Array(words)[asked_part])
 
     def _signals(self, m: Module) -> Value:
         """Add the buffer of reported signals; return whether a write is still to come."""
-        spikes = self.population.signal == BIT
-        valid, at, signal = self.reported
-        depth = self.words if self.depth_bits == 0 else self.population.depth << self.word_bits
+        packing = self.packing
+        valid, at = self.reported
+        depth = packing.words if self.depth_bits == 0 else self.population.depth << self.word_bits
         store = memory(m, "signals", self.read_word.shape(), depth)
         write, read = store.write_port(), store.read_port()
         slot = (self.tick - self.read_delay)[: self.depth_bits]
@@ -324,17 +353,19 @@ class PopulationUnit(Elaboratable):
             self.read_word.eq(read.data),
         ]
         now = self.tick[: self.depth_bits]
-        if not spikes:
+        signals = Cat(self.signals)
+        if packing.signal != BIT:
             place = Cat(at[: self.word_bits], now)
-            m.d.comb += [write.addr.eq(place), write.data.eq(signal), write.en.eq(valid)]
+            m.d.comb += [write.addr.eq(place), write.data.eq(signals), write.en.eq(valid)]
             return Const(0)
         collected = Signal(WORD_BITS)
-        place = at[:WORD_BITS_LOG2]
-        grown = Mux(place == 0, 0, collected) | (signal << place)
+        place = self.steps.index(at)[:WORD_BITS_LOG2]
+        grown = Mux(place == 0, 0, collected) | (signals << place)
         writing, word_at = Signal(), Signal(self.word_bits)
+        full = place == WORD_BITS - self.neurons
         m.d.sync += [
-            writing.eq(valid & ((place == WORD_BITS - 1) | (at == self.population.size - 1))),
-            word_at.eq(at >> WORD_BITS_LOG2),
+            writing.eq(valid & (full | (at == self.steps.count - 1))),
+            word_at.eq(self.steps.index(at) >> WORD_BITS_LOG2),
         ]
         with m.If(valid):
             m.d.sync += collected.eq(grown)
@@ -354,29 +385,30 @@ class _Bank:
     ) -> None:
         self.unit, self.name, self.kind, self.add, self.addends = unit, name, kind, add, addends
 
-    def build(self, m: Module, running: Signal, group: Any, driving: Signal, index: Signal) -> Any:
-        """Add the memories; return the sum of neuron `index`, which is cleared."""
-        unit, lanes = self.unit, self.unit.lanes
-        lane_bits = lanes.bit_length() - 1
+    def build(
+        self, m: Module, running: Signal, group: Any, driving: Signal, step: Signal
+    ) -> list[Any]:
+        """Add the memories; return the sums of a step's neurons, which are cleared."""
+        unit, steps = self.unit, self.unit.steps
         adding, add_group = Signal(), Signal(range(unit.groups))
         m.d.sync += [adding.eq(self.add), add_group.eq(unit.group)]
         sums = []
-        for lane in range(lanes):
+        for lane in range(unit.lanes):
             bank = memory(m, f"{self.name}_{lane}", self.kind, unit.groups)
             write = bank.write_port()
             read = bank.read_port(transparent_for=(write,))
             addend = Signal(self.kind)
             # The addends of several receptors share their wires; each fits its own sum.
             m.d.sync += addend.eq(self.addends[lane])
-            cleared = driving & (index[:lane_bits] == lane if lane_bits else 1)
+            cleared = driving & steps.mine(step, lane)
             m.d.comb += [
                 read.addr.eq(Mux(running, group, unit.group)),
-                write.addr.eq(Mux(adding, add_group, index >> lane_bits)),
+                write.addr.eq(Mux(adding, add_group, steps.group(step))),
                 write.data.eq(Mux(adding, read.data + addend, 0)),
                 write.en.eq(adding | cleared),
             ]
             sums.append(read.data)
-        return Array(sums)[index[:lane_bits]] if lane_bits else sums[0]
+        return steps.of_step(sums, step)
 
 
 class _Draw:

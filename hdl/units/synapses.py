@@ -13,7 +13,7 @@ from goldenspike.hdl.units.common import Region, Tap, later, memory, times
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.learner import LearnUnit
 from goldenspike.hdl.units.population import PopulationUnit
-from goldenspike.hdl.units.rows import RowSource
+from goldenspike.hdl.units.rows import Packing, RowSource
 from goldenspike.hdl.units.variates import FieldSource
 from goldenspike.hdl.units.visit import Visit
 
@@ -34,6 +34,10 @@ class SynapseUnit(Elaboratable):
         The unit of the postsynaptic population.
     lanes
         Synapses a cycle, a power of two.
+    neurons
+        Presynaptic and postsynaptic neurons a cycle, where the rule has parts of theirs.
+    packings
+        How populations' signals are packed, by name.
 
     Members
     -------
@@ -63,7 +67,13 @@ class SynapseUnit(Elaboratable):
     """
 
     def __init__(
-        self, plan: Plan, projection: PlannedProjection, post: PopulationUnit, lanes: int
+        self,
+        plan: Plan,
+        projection: PlannedProjection,
+        post: PopulationUnit,
+        lanes: int,
+        neurons: int,
+        packings: dict[str, Packing],
     ) -> None:
         self.projection, self.post, self.lanes = projection, post, lanes
         name = projection.name
@@ -74,12 +84,12 @@ class SynapseUnit(Elaboratable):
         self.negative, self.fresh = Signal(name=f"{name}_negative"), Signal(name=f"{name}_fresh")
         self.learning_now, self.due = Signal(name=f"{name}_now"), Signal(name=f"{name}_due")
         self.filter = None
+        self.delivered = packings[projection.pre.name]
         if projection.filter is not None:
             cell, constants = projection.filter.STEP, projection.filter_constants
-            self.filter = FilterUnit(
-                plan, f"{name}.", projection.pre.size, projection.pre.signal, cell, constants
-            )
-        self.rows = RowSource(projection.pre.size, projection.signal)
+            self.filter = FilterUnit(plan, f"{name}.", self.delivered, cell, constants, neurons)
+            self.delivered = self.filter.packing._replace(signal=projection.signal)
+        self.rows = RowSource(self.delivered)
         self.rule = rule = projection.rule
         self.fields: list[FieldSource] = []
         self.weight_fields = self.rounding_fields = None
@@ -98,7 +108,9 @@ class SynapseUnit(Elaboratable):
                 self.fields.append(self.rounding_fields)
         self.learner = None
         if projection.learner is not None:
-            self.learner = LearnUnit(plan, projection, post, lanes)
+            self.learner = LearnUnit(
+                plan, projection, post, lanes, neurons, self.delivered, packings
+            )
             self.fields += self.learner.fields
             layout |= {f: shape(fmt) for f, fmt in projection.learner.traces.items()}
         words = projection.pre.size * projection.post.size

@@ -61,11 +61,11 @@ class Regions:
         return names.index(name)
 
 
-def outline(plan: Plan) -> Regions:
-    """Return the regions of a network's core: they do not depend on its lanes."""
+def outline(plan: Plan, lanes: int = 1) -> Regions:
+    """Return the regions of a network's core: its lanes do not change them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusedElaboratable)  # Nobody wants this core itself.
-        core = Core(plan, 1)
+        core = Core(plan, lanes)
         found = Regions(core)
         del core
         gc.collect()

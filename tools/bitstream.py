@@ -16,7 +16,8 @@ from typing import Any
 from goldenspike.golden.parameters import choice
 from goldenspike.hdl import host
 from goldenspike.hdl.boards import board
-from goldenspike.hdl.boards.clock import is_ecp5
+from goldenspike.hdl.boards.clock import Clock, is_ecp5
+from goldenspike.hdl.boards.uart import divisor
 from goldenspike.hdl.core import LANES
 from goldenspike.sim.simulators import MissingToolError, SimulationError
 from goldenspike.tools import console, results
@@ -83,11 +84,13 @@ def run(
     job = prepare(name)
     tools = programs(platform)
     with input_errors("bitstream"):
-        top = board.BoardTop(platform, job.plan, lanes, mhz=frequency, baud=baud, digest=digest)
+        clock = Clock(platform, frequency)
+        cycles = divisor(clock.hz, baud)
+    top = board.BoardTop(platform, job.plan, lanes, clock, cycles, digest=digest)
     folder = out or Path("build") / job.experiment.name / board_name
     with console.waiting(f"Yosys and nextpnr make the bitstream for {board_name} (minutes)"):
         built = make(platform, top, folder, tools)
-    mhz = top.clock.hz / 1e6
+    mhz = clock.hz / 1e6
     facts = {
         "experiment": job.experiment.name,
         "board": board_name,

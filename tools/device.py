@@ -37,6 +37,8 @@ PATIENCE_S = 60.0
 NAP_S = 0.001
 POLLS = 16
 """How often a core at rest is asked for words that it owes before it is taken not to have them."""
+TIMEOUT_S = 0.5
+"""Time-out of a board: a USB adapter may take a tenth of it."""
 SIMULATED_S = 30.0
 """Time-out of a simulated board: on a busy machine it is slow."""
 
@@ -143,7 +145,7 @@ class Device:
         job: Job,
         *,
         baud: int = BAUD,
-        timeout_s: float = 0.5,
+        timeout_s: float = TIMEOUT_S,
         serial: Any = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -387,7 +389,7 @@ def run(
     job = prepare(name, seed=seed)
     start = begin(job, weights, 0)
     with contextlib.ExitStack() as stack:
-        timeout_s = 0.5
+        timeout_s = TIMEOUT_S
         if port is None:
             port = stack.enter_context(simulated(job.plan, lanes, simulator))
             timeout_s = SIMULATED_S

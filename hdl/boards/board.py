@@ -13,7 +13,6 @@ from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
 from goldenspike.hdl.boards.clock import Clock, is_ecp5
 from goldenspike.hdl.boards.top import Top
-from goldenspike.hdl.boards.uart import divisor
 
 DEPTHS = {"LFE5": 4096, "iCE40": 256}
 """Digests that are kept at most, by the beginning of the device's name."""
@@ -81,22 +80,12 @@ class BoardTop(Elaboratable):
         The board.
     plan, lanes
         Of the core.
-    mhz
-        Frequency of its clock; None for the board's own.
-    baud
-        Bits a second on the line.
+    clock
+        Its clock.
+    cycles
+        Clock cycles of a bit on the line: see :func:`~goldenspike.hdl.boards.uart.divisor`.
     digest
         Whether the core makes digests.
-
-    Attributes
-    ----------
-    clock, top
-        What it is made of.
-
-    Raises
-    ------
-    ValueError
-        If there is no such clock or baud rate.
     """
 
     def __init__(
@@ -104,13 +93,12 @@ class BoardTop(Elaboratable):
         platform: Any,
         plan: Plan,
         lanes: int,
+        clock: Clock,
+        cycles: int,
         *,
-        mhz: float | None,
-        baud: int,
-        digest: bool,
+        digest: bool = True,
     ) -> None:
-        self.clock = Clock(platform, mhz)
-        cycles = divisor(self.clock.hz, baud)
+        self.clock = clock
         most = next(n for start, n in DEPTHS.items() if platform.device.startswith(start))
         self.top = Top(plan, lanes, cycles, digest=digest, most=most)
 

@@ -43,7 +43,13 @@ def ecp5_division(given: float, wanted: float) -> Division:
         for slower in range(1, 129)
         if 400 <= given * times / divided * slower <= 800
     ]
-    return min(found, key=lambda one: (abs(one.mhz - wanted), one.parameters["CLKI_DIV"]))
+
+    def merit(one: Division) -> tuple[float, int, float]:
+        """Prefer what is near, with a quick detector and the oscillator in its middle."""
+        p = one.parameters
+        return abs(one.mhz - wanted), p["CLKI_DIV"], abs(one.mhz * p["CLKOP_DIV"] - 600)
+
+    return min(found, key=merit)
 
 
 def ice40_division(given: float, wanted: float) -> Division:
@@ -59,7 +65,7 @@ def ice40_division(given: float, wanted: float) -> Division:
             continue
         ranges = (17, 26, 44, 66, 101)
         filtering = 1 + sum(detected >= end for end in ranges)
-        for divf in range(64):
+        for divf in range(128):
             if not 533 <= detected * (divf + 1) <= 1066:
                 continue
             for divq in range(1, 7):

@@ -12,8 +12,8 @@ from amaranth.lib.wiring import In, Out
 
 from goldenspike.hdl.units.common import Unit
 
-FASTEST = 4
-"""Clock cycles of a bit, at least."""
+FASTEST = 8
+"""Clock cycles of a bit on a board, at least: with fewer, clocks could hardly differ."""
 
 
 def divisor(frequency: float, baud: int) -> int:
@@ -29,7 +29,7 @@ def divisor(frequency: float, baud: int) -> int:
     Raises
     ------
     ValueError
-        If a whole number of cycles, 4 or more, is not within 2 % of a bit.
+        If a whole number of cycles, 8 or more, is not within 2 % of a bit.
     """
     cycles = max(round(frequency / baud), FASTEST) if baud > 0 else FASTEST
     if baud <= 0 or abs(frequency / cycles / baud - 1) > 0.02:

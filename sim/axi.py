@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from goldenspike.golden.fixed import BIT
-from goldenspike.golden.plan import PASSES, UPDATE
+from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import host, verilog
 from goldenspike.hdl.bus.axi_stream import EVENT
@@ -46,7 +46,7 @@ class Trials:
     events: list[list[int]]
 
 
-def prepare(plan: Any, lanes: int, simulator: Simulator) -> tuple[AxiCore, simulators.Build]:
+def prepare(plan: Plan, lanes: int, simulator: Simulator) -> tuple[AxiCore, simulators.Build]:
     """Return a core on AXI and the simulation built of it."""
     core = AxiCore(plan, lanes)
     sources = [("core.v", verilog.convert(core, TOP))]
@@ -94,6 +94,11 @@ def packet(
     return words
 
 
+def _graded(plan: Plan) -> bool:
+    """Return whether a network is one population of graded signals, of which each pass is seen."""
+    return len(plan.neurons) == 1 and plan.neurons[0].signal != BIT and plan.passes == 1
+
+
 def reported(core: AxiCore, outcome: Outcome) -> list[list[int]]:
     """Return the events that a core reports of trials of the golden model."""
     plan = core.plan
@@ -108,6 +113,12 @@ def reported(core: AxiCore, outcome: Outcome) -> list[list[int]]:
     digests = outcome.digests.reshape(-1)
     rows = outcome.trace[np.isin(outcome.trace[:, 1], list(spikes))] if spikes else []
     by_moment: dict[int, list[int]] = {}
+    if _graded(plan):
+        for moment, signals in enumerate(outcome.signals.reshape(-1, plan.neurons[0].size)):
+            trial, tick = divmod(moment, plan.ticks)
+            by_moment[trial * plan.digests + tick] = [
+                event(int(neuron), 0, int(signals[neuron])) for neuron in np.flatnonzero(signals)
+            ]
     for moment, variable, index, value in np.asarray(rows).reshape(-1, 4).tolist():
         if value:
             by_moment.setdefault(moment, []).append(event(index, spikes[variable][0]))
@@ -143,7 +154,8 @@ def trials(
         Whether inputs, targets and errors come by their streams, or all by windows.
     """
     before = session.copy()
-    more = {"traced": True, "trace_rows": TRACE_ROWS * len(samples), "external": external}
+    rows = TRACE_ROWS * len(samples)
+    more = {"traced": True, "trace_rows": rows, "record": True, "external": external}
     outcome = session.learn(stimulus, samples, **more)
     condition = stimulus.condition(samples[-1])
     words = host.weight_words(session) | host.result_words(session, outcome, condition)
@@ -174,7 +186,7 @@ def trials(
                     steps.append(["load", "errors", values])
             steps.append(["run", 1 | flag << 1 | streamed << 3])
     words |= host.sample_words(core.plan, stimulus, samples[-1])
-    spiking = sum(
+    spiking = _graded(core.plan) or sum(
         1 << number
         for number, p in enumerate(core.plan.neurons)
         if p.signal == BIT and "spike" in p.state

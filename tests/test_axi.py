@@ -63,10 +63,11 @@ def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimu
         ("spiking", 4, "icarus"),
         ("spiking", 4, "verilator"),
         ("deep", 2, "icarus"),
+        ("graded", 8, "icarus"),
         ("judged", 1, "icarus"),
         ("noisy", 8, "icarus"),
         ("delayed", 2, "icarus"),
-        ("traced 3", 16, "icarus"),
+        ("traced 5", 2, "icarus"),
     ],
 )
 def test_trials_by_the_buses_alone(
@@ -84,6 +85,7 @@ def test_trials_by_the_buses_alone(
     counted = play(built, made, "trials")["counted"]
     sent = sum(len(packet) for packet in made.events) - len(made.digests)
     assert counted["EVENTS_OUT"] == sent
+    assert sent > 0 or name not in ("deep", "graded")
     packets = made.parameters["packets"].get("events", [])
     given = sum(not word & axi.END for packet in packets for word in packet)
     assert counted["EVENTS_IN"] == given
@@ -101,8 +103,8 @@ def test_resets_at_random_cycles_leave_trials_as_they_are(
     session, stimulus, samples, _ = case("spiking", networks, stimulate)
     core, built = axi.prepare(session.plan, 4, simulator)
     made = axi.trials(core, session, stimulus, samples, streamed=streamed)
-    found = play(built, made, "resets", resets=12, within=6000)
-    assert 2 <= found["midst"] <= 10
+    found = play(built, made, "resets", resets=12, within=4000, run=350)
+    assert 2 <= found["midst"] < 12
 
 
 def formats(planned: Plan) -> dict[str, list[Format]]:

@@ -189,7 +189,7 @@ async def play(host: Host, given: dict[str, Any]) -> dict[str, Any]:
             await host.load(*what)
         elif events and what[0] & PASSES and host.sources["events"].idle():
             if random.random() < 0.5:
-                await host.run(*what, events.pop(0))
+                await host.run(what[0], events.pop(0))
                 continue
             for packet in (events.pop(0), *events[:1]):  # One ahead of its time.
                 host.send("events", packet)
@@ -224,7 +224,12 @@ async def resets(dut: Any) -> None:
     hit = 0
     for _ in range(given["resets"]):
         working = cocotb.start_soon(play(host, given))
-        await ClockCycles(dut.aclk, random.randrange(1, given["within"]))
+        if random.random() < 0.5:
+            await ClockCycles(dut.aclk, random.randrange(1, given["within"]))
+        else:  # Of a run.
+            while not host.midst:
+                await ClockCycles(dut.aclk, 10)
+            await ClockCycles(dut.aclk, random.randrange(1, given["run"]))
         working.cancel()
         hit += host.midst
         host.midst = False
@@ -394,6 +399,14 @@ async def windows(dut: Any) -> None:
             if writable:
                 found = int.from_bytes(data, "little")
                 assert found == held[address], (hex(address), hex(held[address]), hex(found))
+    # What does more than to keep: without RUN nothing starts; refusals so far are counted.
+    for value in (14, 2, 12, 0):
+        await host.write("CONTROL", value)
+        assert await host.read("CONTROL") == value
+        assert not await host.read("STATUS") & 3
+    for value in (ALL, 7, 0):
+        await host.write("ACCESSES_REFUSED", value)
+        assert await host.read("ACCESSES_REFUSED") == value
     # At once: reads and writes of their own pace keep their order on their channels.
     some = [place[0] for place in order if place[2]][:16]
     events = [host.axi.init_read(address, BYTES) for address in some]

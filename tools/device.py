@@ -295,7 +295,7 @@ class Device:
     def _run(self, stimulus: Stimulus, samples: Sequence[int], flags: int, external: Any) -> Trials:
         """Run trials; collect what they give."""
         reward: Any = self.plan.reward
-        told = [] if reward is None else ["errors", "reward"]
+        told = ["errors", "reward"] if self.plan.reward else []
         sizes = [self.regions.regions[self.regions.region(name)].words for name in told]
         given = host.trial_words(
             self.regions, self.session, stimulus, samples, external, flags=flags

@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.build.res import ResourceError
 from amaranth.hdl import Elaboratable, Module
-from amaranth.lib.io import Buffer
+from amaranth.lib.io import Buffer, Direction
 
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
@@ -16,6 +16,8 @@ from goldenspike.hdl.boards.top import Top
 
 DEPTHS = {"LFE5": 4096, "iCE40": 256}
 """Digests that are kept at most, by the beginning of the device's name."""
+UNSUITED = ("supercon19badge",)
+"""Boards that tell nextpnr things of their own, where we would tell ours."""
 DSP = ("iCE40UP",)
 """iCE40s with multipliers, which Yosys uses only if it is told to."""
 
@@ -33,6 +35,8 @@ def boards() -> dict[str, Any]:
     package = importlib.import_module("amaranth_boards")
     found: dict[str, Any] = {}
     for entry in pkgutil.iter_modules(package.__path__):
+        if entry.name in UNSUITED:
+            continue
         module = importlib.import_module(f"{package.__name__}.{entry.name}")
         kinds = [
             kind
@@ -107,15 +111,15 @@ class BoardTop(Elaboratable):
         self.clock.build(m)
         m.submodules.top = top = self.top
         line = platform.request("uart", 0, dir="-")
-        m.submodules.rx = rx = Buffer("i", line.rx)
-        m.submodules.tx = tx = Buffer("o", line.tx)
+        m.submodules.rx = rx = Buffer(Direction.Input, line.rx)
+        m.submodules.tx = tx = Buffer(Direction.Output, line.tx)
         m.d.comb += [top.rx.eq(rx.i), tx.o.eq(top.tx)]
         for number, light in enumerate((top.running, top.fault)):
             try:
                 pin = platform.request("led", number, dir="-")
             except ResourceError:
                 continue
-            m.submodules[f"led_{number}"] = buffer = Buffer("o", pin)
+            m.submodules[f"led_{number}"] = buffer = Buffer(Direction.Output, pin)
             m.d.comb += buffer.o.eq(light)
         return m
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib.cdc import ResetSynchronizer
-from amaranth.lib.io import Buffer
+from amaranth.lib.io import Buffer, Direction
 
 TOLERANCE = 0.005
 """A frequency that is met to half a percent is met."""
@@ -120,7 +120,7 @@ class Clock:
         pin = platform.request(platform.default_clk, dir="-")
         clock, locked = Signal(), Signal()
         if is_ecp5(platform):
-            m.submodules.clock_pin = buffer = Buffer("i", pin)
+            m.submodules.clock_pin = buffer = Buffer(Direction.Input, pin)
             m.submodules.pll = Instance(
                 "EHXPLLL",
                 p_PLLRST_ENA="DISABLED",

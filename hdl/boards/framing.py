@@ -48,7 +48,8 @@ class FrameReceiver(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.crc = crc = CRC32_ISO_HDLC(8).create()
+        crc: Any = CRC32_ISO_HDLC(8).create()
+        m.submodules.crc = crc
         begun, spoiled, escaped = Signal(), Signal(), Signal()
         place = Signal(range(BYTES))
         byte = Signal(8)
@@ -91,7 +92,8 @@ class FrameSender(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.crc = crc = CRC32_ISO_HDLC(8).create()
+        crc: Any = CRC32_ISO_HDLC(8).create()
+        m.submodules.crc = crc
         word, place = Signal(32), Signal(range(BYTES))
         last, checking, escaping = Signal(), Signal(), Signal()
         byte = word[:8]

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from goldenspike.golden.plan import Plan
 from goldenspike.hdl.boards.bridge import Bridge
-from goldenspike.hdl.boards.uart import UartReceiver, UartTransmitter
+from goldenspike.hdl.boards.uart import REST, UartReceiver, UartTransmitter
 from goldenspike.hdl.core import Core
 from goldenspike.hdl.host import identification
 from goldenspike.hdl.units.common import Unit
@@ -61,7 +61,7 @@ class Top(Unit):
         depth = digest_depth(plan, most) if digest else 0
         self.bridge = Bridge(identification(plan), ROOM, depth)
         super().__init__(
-            {"rx": In(1, init=1), "tx": Out(1, init=1), "running": Out(1), "fault": Out(1)}
+            {"rx": In(1, **REST), "tx": Out(1, **REST), "running": Out(1), "fault": Out(1)}
         )
 
     def elaborate(self, platform: Any) -> Module:

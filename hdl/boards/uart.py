@@ -15,6 +15,9 @@ from goldenspike.hdl.units.common import Unit
 FASTEST = 8
 """Clock cycles of a bit on a board, at least: with fewer, clocks could hardly differ."""
 
+REST: dict[str, Any] = {"init": 1}
+"""A line at rest."""
+
 
 def divisor(frequency: float, baud: int) -> int:
     """Return the clock cycles of a bit.
@@ -65,7 +68,7 @@ class UartReceiver(Unit):
     def __init__(self, divisor: int) -> None:
         self.divisor = divisor
         bytes_out = stream.Signature(8, always_ready=True)
-        super().__init__({"rx": In(1, init=1), "o": Out(bytes_out), "error": Out(1)})
+        super().__init__({"rx": In(1, **REST), "o": Out(bytes_out), "error": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -119,7 +122,7 @@ class UartTransmitter(Unit):
 
     def __init__(self, divisor: int) -> None:
         self.divisor = divisor
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, **REST)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

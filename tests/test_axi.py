@@ -244,6 +244,12 @@ FAULTS = {
         *("words_in", "WordsIn", "with m.If(ended & last):", "with m.If(last):"),
         *("packets", "PACKETS_REFUSED"),
     ),
+    "a reset leaves events of half a tick": Fault(
+        *("events_in", "EventsIn"),
+        "[write.en.eq(1), write.addr.eq(place)]",
+        "[write.en.eq(0), write.addr.eq(place)]",
+        *("resets", "^assert"),
+    ),
     "a tick does not wait for its events": Fault(
         *("core", "AxiCore", "late & (inside.now >= events.arrived)", "0"),
         *("trials", "^assert"),
@@ -269,10 +275,10 @@ def test_a_planted_fault_is_caught(
     monkeypatch.setattr(where, planted.unit, namespace[planted.unit])
     session, stimulus, samples, _ = case("deep", networks, stimulate)
     core, built = axi.prepare(session.plan, 2, "icarus")
-    if planted.testcase == "trials":
+    if planted.testcase in ("trials", "resets"):
         made = axi.trials(core, session, stimulus, samples, streamed=True)
         with pytest.raises((AssertionError, SimulationError), match=planted.caught):
-            play(built, made, "trials")
+            play(built, made, planted.testcase, resets=8, within=3000, run=350)
         return
     given = described(core) if planted.testcase != "packets" else packets(core)
     with pytest.raises(SimulationError, match=planted.caught):

@@ -150,6 +150,14 @@ class Host:
         return found
 
 
+END, UPDATED = 1 << 31, 1 << 30
+
+
+def event(neuron: int, population: int, value: int = 1) -> int:
+    """Return an address event."""
+    return value << 32 | population << 16 | neuron
+
+
 async def watch(dut: Any, prefix: str, fields: list[str]) -> None:
     """See that what is valid stays, as it is, until it is taken; and that nothing is in a reset."""
     valid, ready = getattr(dut, f"{prefix}valid"), getattr(dut, f"{prefix}ready")
@@ -236,18 +244,14 @@ async def resets(dut: Any) -> None:
         await host.reset(random.randrange(1, 4))
         assert await host.read("STATUS") == 0
         assert await host.read("REPORT") == 0
+    if given["packets"]:  # And in the midst of a tick's events.
+        host.send("events", [event(neuron, 0) for neuron in range(4)] * 8 + [END])
+        await ClockCycles(dut.aclk, 40)
+        await host.reset()
     # What a reset leaves: sums, which a plain pass clears, and eligibilities, which loading does.
     await host.write("INTERRUPTS", 1 << 2)
     await host.run(1)
     report(await play(host, given) | {"midst": hit})
-
-
-END, UPDATED = 1 << 31, 1 << 30
-
-
-def event(neuron: int, population: int, value: int = 1) -> int:
-    """Return an address event."""
-    return value << 32 | population << 16 | neuron
 
 
 def signals(given: dict[str, Any], shift: int) -> dict[tuple[int, int], int]:

@@ -401,7 +401,8 @@ class Core(Unit):
             self._read(m, q.pre, q.delay, pre.address, pre.enable, pre.word, going)
         for field, modulator in learner.learner.modulators.items():
             address, word = learner.modulator_addresses[field], learner.modulator_words[field]
-            self._read(m, modulator, 0, address, learner.modulator_enable, word, going)
+            running = learner.modulator_enable
+            self._read(m, modulator, 0, address, running, word, running)
         with m.If(learner.reading):
             m.d.comb += [
                 unit.guest_reading.eq(1),

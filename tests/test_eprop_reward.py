@@ -33,7 +33,7 @@ from goldenspike.golden.network import (
 from goldenspike.golden.neurons import adaptive_lif, leaky_readout, lif
 from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.randomness import Stream, words
-from goldenspike.golden.rules import actor_critic, eprop_reward, local_gradient
+from goldenspike.golden.rules import actor_critic, delta_rule, eprop_reward, local_gradient
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.cell import output_ports
 from goldenspike.hdl.core import LANES
@@ -543,6 +543,29 @@ def test_the_core_is_the_model(given: Network, simulator: Any, lanes: int) -> No
     )
     assert report.mismatch is None
     assert report.ticks == 3 * TICKS
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_modulator_may_be_the_presynaptic_population(size: int) -> None:
+    """Its signal of now, beside that of a tick ago which its synapses deliver."""
+    shared = {name: CREDIT[name] for name in ("eta", "factor", "trace", "trace_decay")}
+    readout = leaky_readout.Params(f("fxp-s8/4"), 0.5)
+    populations = (
+        Population("source", 2, Source(f("fxp-s6/3"))),
+        Population("own", size, readout),
+        Population("post", 3, readout),
+    )
+    rule = delta_rule.Params(modulator="own", **shared)
+    projections = (
+        Projection("source", "own", f("fxp-s8/4"), initial=1.0),
+        Projection("own", "post", f("fxp-s8/4"), 1, initial=1.0, rule=rule),
+    )
+    planned = plan(Network(6, populations, projections))
+    inputs = np.random.default_rng(1).integers(-32, 32, (2, 6, 2))
+    session = Session(planned, 1, "python")
+    report = lockstep(session, Stimulus({"source": inputs}), np.array([0, 1]), lanes=2)
+    assert report.mismatch is None
+    assert rules(session)["own_to_post"].any()
 
 
 class CreditOfNow(TraceCredit):

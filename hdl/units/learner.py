@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.cell import Nothing
@@ -234,7 +234,8 @@ class LearnUnit(Elaboratable):
             return 0
         steps = self.steps
         running, step = Signal(), steps.counter()
-        with m.If(self.prepare):
+        begin, waiting = self._begin(m)
+        with m.If(begin):
             m.d.sync += [running.eq(1), step.eq(0)]
         with m.Elif(running):
             m.d.sync += step.eq(step + 1)
@@ -278,7 +279,22 @@ class LearnUnit(Elaboratable):
                 read.addr.eq(group),
             ]
             given[lane] |= unpacked(read.data, learner.factor.outputs)
-        return running | scaling | valid
+        return waiting | running | scaling | valid
+
+    def _begin(self, m: Module) -> tuple[Value, Value]:
+        """Return when factors are begun, and whether that is waited for.
+
+        A modulator that is the presynaptic population itself is read when that has been.
+        """
+        if all(one is not self.projection.pre for one in self.learner.modulators.values()):
+            return self.prepare, Const(0)
+        waiting = Signal()
+        begin = waiting & ~self.pre.busy
+        with m.If(self.prepare):
+            m.d.sync += waiting.eq(1)
+        with m.Elif(begin):
+            m.d.sync += waiting.eq(0)
+        return begin, waiting
 
     def _columns(self, m: Module, group: Signal) -> tuple[Signal, list[Value]]:
         """Add what draws the words of columns; return whether it is at it, and those of a group."""

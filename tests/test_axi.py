@@ -19,7 +19,7 @@ from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.bus.register_map import TICKS_BIT
 from goldenspike.sim import axi, simulators
 from goldenspike.sim.cases import random_case, traced_case
-from goldenspike.sim.simulators import SIMULATORS, SimulationError, Simulator
+from goldenspike.sim.simulators import SimulationError, Simulator
 
 ALL = 0xFFFFFFFF
 LIVE = ("CONTROL", "ACCESSES_REFUSED")
@@ -39,6 +39,11 @@ def play(built: Any, made: axi.Trials, testcase: str, seed: int = 0, **more: Any
     assert counted["STATUS"] == 1 << 2
     assert found["events"] == made.events
     return found
+
+
+def long(*given: Any) -> Any:
+    """Return the parameters of a test that is not part of ``make test``."""
+    return pytest.param(*given, marks=pytest.mark.long)
 
 
 def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimulus]) -> Any:
@@ -62,12 +67,12 @@ def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimu
     [
         ("spiking", 4, "icarus"),
         ("spiking", 4, "verilator"),
-        ("deep", 2, "icarus"),
-        ("graded", 8, "icarus"),
-        ("judged", 1, "icarus"),
-        ("noisy", 8, "icarus"),
-        ("delayed", 2, "icarus"),
         ("traced 5", 2, "icarus"),
+        long("deep", 2, "icarus"),
+        long("graded", 8, "icarus"),
+        long("judged", 1, "icarus"),
+        long("noisy", 8, "icarus"),
+        long("delayed", 2, "icarus"),
     ],
 )
 def test_trials_by_the_buses_alone(
@@ -93,7 +98,7 @@ def test_trials_by_the_buses_alone(
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["windows", "streams"])
-@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("simulator", ["verilator", long("icarus")])
 def test_resets_at_random_cycles_leave_trials_as_they_are(
     networks: dict[str, Network],
     stimulate: Callable[..., Stimulus],
@@ -173,7 +178,12 @@ def packets(core: AxiCore) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("name", "simulator"),
-    [("spiking", "verilator"), ("noisy", "icarus"), ("coded", "icarus"), ("judged", "verilator")],
+    [
+        ("spiking", "verilator"),
+        long("noisy", "icarus"),
+        long("coded", "icarus"),
+        long("judged", "verilator"),
+    ],
 )
 def test_what_is_written_is_read_and_the_rest_is_refused(
     networks: dict[str, Network], name: str, simulator: Simulator
@@ -255,9 +265,10 @@ FAULTS = {
         *("trials", "^assert"),
     ),
 }
+FIRST = next(iter(FAULTS))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [FIRST, *map(long, [name for name in FAULTS if name != FIRST])])
 def test_a_planted_fault_is_caught(
     networks: dict[str, Network],
     stimulate: Callable[..., Stimulus],

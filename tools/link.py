@@ -56,6 +56,8 @@ class Link:
     ----------
     flags
         Those of the last answer.
+    tries
+        How often a request is made before its answer is given up.
     repeated
         How many requests had to be.
 
@@ -76,7 +78,7 @@ class Link:
     ) -> None:
         self.port, self.timeout_s, self.clock = port, timeout_s, clock
         self.serial: Any = open_port(port, baud) if serial is None else serial
-        self.flags, self.repeated = State(0), 0
+        self.flags, self.repeated, self.tries = State(0), 0, TRIES
         self._number = random.randrange(256)
         self._decoder = Decoder()
         try:
@@ -156,7 +158,7 @@ class Link:
         """
         number = (self._number + 1) & 0xFF
         frame = encode([Header(number, kind, count).word(), *words])
-        for trial in range(TRIES):
+        for trial in range(self.tries):
             self.repeated += trial > 0
             self._write(frame)
             answer = self._listen(number)
@@ -174,7 +176,7 @@ class Link:
             )
         raise LinkError(
             f"Board at {self.port} must answer within {self.timeout_s:g} s, "
-            f"but did not in {TRIES} tries"
+            f"but did not in {self.tries} tries"
         )
 
     def _write(self, frame: bytes) -> None:

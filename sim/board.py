@@ -26,6 +26,7 @@ def build(
     lanes: int,
     simulator: Simulator = "verilator",
     *,
+    neurons: int = 1,
     digest: bool = True,
     depth: int | None = None,
 ) -> simulators.Build:
@@ -33,13 +34,15 @@ def build(
 
     Parameters
     ----------
+    neurons
+        Of the core.
     digest
         Whether it makes digests.
     depth
         Digests that it has room for at most; by default as many as a board.
     """
     most = {} if depth is None else {"most": depth}
-    top = Top(plan, lanes, bench.DIVISOR, digest=digest, **most)
+    top = Top(plan, lanes, bench.DIVISOR, neurons=neurons, digest=digest, **most)
     sources = [("top.v", verilog.convert(top, "top")), ("wired.v", bench.bench())]
     return simulators.build(sources, bench.TOP, simulator)
 

@@ -28,7 +28,7 @@ SLOW_S = 60.0
 @pytest.fixture(scope="module")
 def port() -> Iterator[str]:
     """Simulate a board with the tiny network."""
-    with board.plugged_in(board.build(prepare(TINY).plan, 2)) as name:
+    with board.plugged_in(board.build(prepare(TINY).plan, 2, neurons=2)) as name:
         yield name
 
 

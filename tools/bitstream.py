@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goldenspike.golden.parameters import choice
 from goldenspike.hdl import host
 from goldenspike.hdl.boards import board
 from goldenspike.hdl.boards.clock import Clock, is_ecp5
 from goldenspike.hdl.boards.uart import divisor
-from goldenspike.hdl.core import LANES
+from goldenspike.hdl.core import check_lanes
 from goldenspike.sim.simulators import MissingToolError, SimulationError
 from goldenspike.tools import console, results
 from goldenspike.tools.console import input_errors
@@ -64,6 +63,7 @@ def run(
     *,
     board_name: str,
     lanes: int = 8,
+    neurons: int = 1,
     frequency: float | None = None,
     baud: int = BAUD,
     digest: bool = True,
@@ -79,14 +79,14 @@ def run(
         Folder of the results; by default ``build/NAME/BOARD``.
     """
     with input_errors("bitstream"):
-        choice("Lanes", lanes, LANES)
+        check_lanes(lanes, neurons)
         platform = find(board_name)
     job = prepare(name)
     tools = programs(platform)
     with input_errors("bitstream"):
         clock = Clock(platform, frequency)
         cycles = divisor(clock.hz, baud)
-    top = board.BoardTop(platform, job.plan, lanes, clock, cycles, digest=digest)
+    top = board.BoardTop(platform, job.plan, lanes, clock, cycles, neurons=neurons, digest=digest)
     folder = out or Path("build") / job.experiment.name / board_name
     with console.waiting(f"Yosys and nextpnr make the bitstream for {board_name} (minutes)"):
         built = make(platform, top, folder, tools)
@@ -95,6 +95,7 @@ def run(
         "experiment": job.experiment.name,
         "board": board_name,
         "lanes": lanes,
+        "neurons": neurons,
         "frequency_mhz": mhz,
         "baud": baud,
         "digest": digest,

@@ -236,6 +236,7 @@ def bitstream(
         str, typer.Option(metavar="NAME", help="The board, such as ulx3s_85f or icebreaker.")
     ],
     lanes: Lanes = 8,
+    neurons: Neurons = 1,
     frequency: Annotated[
         float | None,
         typer.Option(metavar="MHZ", help="Of the core's clock.", show_default="the board's"),
@@ -261,6 +262,7 @@ def bitstream(
         experiment,
         board_name=board,
         lanes=lanes,
+        neurons=neurons,
         frequency=frequency,
         baud=baud,
         digest=digest,
@@ -287,6 +289,7 @@ def device(
         int, typer.Option(help="Bits a second, as the bitstream was made for.", min=1)
     ] = 1_000_000,
     lanes: Annotated[int, typer.Option(help="Of a simulated board: 1, 2, 4, 8 or 16.")] = 8,
+    neurons: Annotated[int, typer.Option(help="Of a simulated board: 1, or up to its lanes.")] = 1,
     simulator: Annotated[
         Literal["verilator", "icarus"], typer.Option(help="What a simulated board runs in.")
     ] = "verilator",
@@ -309,6 +312,7 @@ def device(
         trials=trials,
         baud=baud,
         lanes=lanes,
+        neurons=neurons,
         simulator=simulator,
         seed=seed,
         weights=weights,

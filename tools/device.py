@@ -19,7 +19,7 @@ from goldenspike.golden.plan import Plan
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
 from goldenspike.hdl.boards.frame import Kind, State, chain
-from goldenspike.hdl.core import LANES
+from goldenspike.hdl.core import check_lanes
 from goldenspike.sim import board, simulators
 from goldenspike.sim.lockstep import step_name
 from goldenspike.sim.toolchain import Simulator
@@ -366,6 +366,7 @@ def run(
     trials: int = TRIALS,
     baud: int = BAUD,
     lanes: int = 8,
+    neurons: int = 1,
     simulator: Simulator = "verilator",
     seed: int | None = None,
     weights: Path | None = None,
@@ -376,13 +377,13 @@ def run(
     ----------
     port, simulate
         The board's serial port; or to simulate one. One of them.
-    lanes, simulator
+    lanes, neurons, simulator
         Of the simulated board.
     weights
         Start from these instead of the seed's initial weights.
     """
     with input_errors("device"):
-        choice("Lanes", lanes, LANES)
+        check_lanes(lanes, neurons)
         if (port is None) != simulate:
             asked = "both" if simulate else "neither"
             raise ValueError(f"Board must be named by --port or be --simulate, not {asked}")
@@ -391,7 +392,7 @@ def run(
     with contextlib.ExitStack() as stack:
         timeout_s = TIMEOUT_S
         if port is None:
-            port = stack.enter_context(simulated(job.plan, lanes, simulator))
+            port = stack.enter_context(simulated(job.plan, lanes, neurons, simulator))
             timeout_s = SIMULATED_S
         device = stack.enter_context(Device(port, job, baud=baud, timeout_s=timeout_s))
         device.load(start)
@@ -403,11 +404,11 @@ def run(
 
 
 @contextlib.contextmanager
-def simulated(plan: Plan, lanes: int, simulator: Simulator) -> Iterator[str]:
+def simulated(plan: Plan, lanes: int, neurons: int, simulator: Simulator) -> Iterator[str]:
     """Simulate a board; yield its port."""
     simulators.version(simulator)
     with console.waiting(f"{simulator} compiles the board (the first time takes a while)"):
-        built = board.build(plan, lanes, simulator)
+        built = board.build(plan, lanes, simulator, neurons=neurons)
     with board.plugged_in(built) as port:
         yield port
 

@@ -82,7 +82,7 @@ class BoardTop(Elaboratable):
     ----------
     platform
         The board.
-    plan, lanes
+    plan, lanes, neurons
         Of the core.
     clock
         Its clock.
@@ -100,11 +100,12 @@ class BoardTop(Elaboratable):
         clock: Clock,
         cycles: int,
         *,
+        neurons: int = 1,
         digest: bool = True,
     ) -> None:
         self.clock = clock
         most = next(n for start, n in DEPTHS.items() if platform.device.startswith(start))
-        self.top = Top(plan, lanes, cycles, digest=digest, most=most)
+        self.top = Top(plan, lanes, cycles, neurons=neurons, digest=digest, most=most)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -24,32 +24,30 @@ class Division(NamedTuple):
 def ecp5_division(given: float, wanted: float) -> Division:
     """Return the division of an ECP5's EHXPLLL that comes nearest, frequencies in MHz.
 
-    As Lattice's FPGA-TN-02200 has it: ``out = in * CLKFB_DIV / CLKI_DIV`` with the output itself
-    fed back, the phase detector at 10 to 400 MHz, the oscillator at 400 to 800 MHz.
+    As Lattice's FPGA-TN-02200 has it: an output at the frequency of the input is fed back, so that
+    the oscillator, at 400 to 800 MHz, is ``in * CLKOP_DIV``, and ``out = oscillator / CLKOS_DIV``.
     """
     found = [
         Division(
             {
-                "CLKI_DIV": divided,
-                "CLKFB_DIV": times,
-                "CLKOP_DIV": slower,
-                "CLKOP_CPHASE": slower // 2,
+                "CLKI_DIV": 1,
+                "CLKFB_DIV": 1,
+                "CLKOP_DIV": times,
+                "CLKOP_CPHASE": times - 1,
+                "CLKOS_DIV": divided,
+                "CLKOS_CPHASE": divided - 1,
             },
             given * times / divided,
         )
+        for times in range(1, 129)
+        if 400 <= given * times <= 800
         for divided in range(1, 129)
-        if 10 <= given / divided <= 400
-        for times in range(1, 81)
-        for slower in range(1, 129)
-        if 400 <= given * times / divided * slower <= 800
     ]
-
-    def merit(one: Division) -> tuple[float, int, float]:
-        """Prefer what is near, with a quick detector and the oscillator in its middle."""
-        p = one.parameters
-        return abs(one.mhz - wanted), p["CLKI_DIV"], abs(one.mhz * p["CLKOP_DIV"] - 600)
-
-    return min(found, key=merit)
+    middle = 600 / given
+    return min(
+        found,
+        key=lambda one: (abs(one.mhz - wanted), abs(one.parameters["CLKOP_DIV"] - middle)),
+    )
 
 
 def ice40_division(given: float, wanted: float) -> Division:
@@ -118,7 +116,7 @@ class Clock:
         platform = self.platform
         parameters = {f"p_{name}": value for name, value in self.division.parameters.items()}
         pin = platform.request(platform.default_clk, dir="-")
-        clock, locked = Signal(), Signal()
+        clock, fed_back, locked = Signal(), Signal(), Signal()
         if is_ecp5(platform):
             m.submodules.clock_pin = buffer = Buffer(Direction.Input, pin)
             m.submodules.pll = Instance(
@@ -130,8 +128,10 @@ class Clock:
                 p_FEEDBK_PATH="CLKOP",
                 p_CLKOP_ENABLE="ENABLED",
                 p_CLKOP_FPHASE=0,
+                p_CLKOS_ENABLE="ENABLED",
+                p_CLKOS_FPHASE=0,
                 i_CLKI=buffer.i,
-                i_CLKFB=clock,
+                i_CLKFB=fed_back,
                 i_RST=Const(0),
                 i_STDBY=Const(0),
                 i_PHASESEL0=Const(0),
@@ -141,7 +141,9 @@ class Clock:
                 i_PHASELOADREG=Const(1),
                 i_PLLWAKESYNC=Const(0),
                 i_ENCLKOP=Const(0),
-                o_CLKOP=clock,
+                i_ENCLKOS=Const(0),
+                o_CLKOP=fed_back,
+                o_CLKOS=clock,
                 o_LOCK=locked,
                 **parameters,
             )

@@ -30,7 +30,7 @@ class Top(Unit):
 
     Parameters
     ----------
-    plan, lanes
+    plan, lanes, neurons
         Of the core.
     divisor
         Clock cycles of a bit on the line.
@@ -53,11 +53,12 @@ class Top(Unit):
         lanes: int,
         divisor: int,
         *,
+        neurons: int = 1,
         digest: bool = True,
         most: int = MOST_DEPTH,
     ) -> None:
         self.plan, self.divisor = plan, divisor
-        self.core = Core(plan, lanes, digest=digest)
+        self.core = Core(plan, lanes, neurons, digest=digest)
         depth = digest_depth(plan, most) if digest else 0
         self.bridge = Bridge(identification(plan), ROOM, depth)
         super().__init__(

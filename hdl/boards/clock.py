@@ -24,30 +24,29 @@ class Division(NamedTuple):
 def ecp5_division(given: float, wanted: float) -> Division:
     """Return the division of an ECP5's EHXPLLL that comes nearest, frequencies in MHz.
 
-    As Lattice's FPGA-TN-02200 has it: an output at the frequency of the input is fed back, so that
-    the oscillator, at 400 to 800 MHz, is ``in * CLKOP_DIV``, and ``out = oscillator / CLKOS_DIV``.
+    As Lattice's FPGA-TN-02200 has it: an output at the frequency ``in / CLKI_DIV``, of 10 MHz or
+    more, is fed back, so that the oscillator, at 400 to 800 MHz, is ``in / CLKI_DIV * CLKOP_DIV``,
+    and ``out = oscillator / CLKOS_DIV``.
     """
     found = [
         Division(
             {
-                "CLKI_DIV": 1,
+                "CLKI_DIV": slower,
                 "CLKFB_DIV": 1,
                 "CLKOP_DIV": times,
                 "CLKOP_CPHASE": times - 1,
                 "CLKOS_DIV": divided,
                 "CLKOS_CPHASE": divided - 1,
             },
-            given * times / divided,
+            given / slower * times / divided,
         )
+        for slower in range(1, 129)
+        if given / slower >= 10
         for times in range(1, 129)
-        if 400 <= given * times <= 800
+        if 400 <= given / slower * times <= 800
         for divided in range(1, 129)
     ]
-    middle = 600 / given
-    return min(
-        found,
-        key=lambda one: (abs(one.mhz - wanted), abs(one.parameters["CLKOP_DIV"] - middle)),
-    )
+    return min(found, key=lambda one: (abs(one.mhz - wanted), one.parameters["CLKI_DIV"]))
 
 
 def ice40_division(given: float, wanted: float) -> Division:

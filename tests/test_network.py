@@ -293,8 +293,8 @@ POPULATION, LIF, SOURCE = ("population", 1), ("population", 1), ("population", 0
 PROJECTION, RULE_AT = ("projection", 0), ("projection", 0, "rule")
 MODELS = (
     "Model must be one of 'source', 'lif', 'adaptive_lif', 'adaptive_lif_yin', 'leaky_readout', "
-    "'conductance_lif', 'rate', 'error', 'td_error', 'exponential_unit', 'softmax_error', 'match', "
-    "'learning_signal', not "
+    "'conductance_lif', 'rate', 'error', 'td_error', 'exponential_unit', 'softmax_error', "
+    "'softmax_choice', 'gate', 'match', 'learning_signal', not "
 )
 NEURON_KEYS = (
     "Key of population 'classes' must be one of membrane, decay, threshold, drive, reset, "
@@ -312,8 +312,8 @@ RULES_LISTED = (
     "'weight_perturbation', 'weight_perturbation_0', 'node_perturbation', 'hybrid_perturbation', "
     "'finite_difference', 'multiplexed_perturbation', 'conductance_perturbation', "
     "'online_conductance_perturbation', 'delayed_conductance_perturbation', 'stdp', "
-    "'neuromodulated_stdp', 'triplet_stdp', 'delta_rule', 'eprop', 'eprop_adaptive', 'rflo', "
-    "'adaptive_feedback'"
+    "'neuromodulated_stdp', 'triplet_stdp', 'delta_rule', 'eprop', 'eprop_adaptive', "
+    "'eprop_reward', 'actor_critic', 'rflo', 'adaptive_feedback'"
 )
 RULE_WHERE = "rule of projection pixels_to_classes"
 BAD = [
@@ -376,7 +376,7 @@ BAD = [
         put(*PROJECTION, "pattern", value="block"),
         (
             "projection pixels_to_classes: Pattern of pixels_to_classes must be one of 'full', "
-            "'blocks', not 'block' (did you mean 'blocks'?)"
+            "'blocks', 'upper', not 'block' (did you mean 'blocks'?)"
         ),
     ),
     (

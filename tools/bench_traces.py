@@ -33,7 +33,7 @@ def dense() -> Plan:
     read = Format.parse
     rule = eprop.Params(
         modulator="teacher",
-        eta=0.5,
+        eta=0.01,
         factor=read("fxp-s16/12"),
         psi=read("fxp-u8/6"),
         height=0.9,
@@ -52,7 +52,7 @@ def dense() -> Plan:
         Population("neurons", NEURONS, lif.Params(read("fxp-s18/10"), 0.9, 1.0)),
     )
     projections = (
-        Projection("inputs", "neurons", weight, initial=0.25),
+        Projection("inputs", "neurons", weight, initial=0.08),
         Projection("error", "teacher", weight, initial=0.5),
         Projection("neurons", "neurons", read("fxp-s16/14"), 1, initial=0.005, rule=rule),
     )

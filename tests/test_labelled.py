@@ -120,10 +120,8 @@ def test_the_others_are_learned_too(name: str, kind: str) -> None:
     assert np.median(found[:, -1]) >= FAMILIES[name].LEAST
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["basic_motions", pytest.param("japanese_vowels", marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["basic_motions", "japanese_vowels"])
 def test_hardware_learns_the_same(name: str) -> None:
     (verdict,) = lockstep_trials(prepare(name), 2, ("verilator",))
     assert verdict.problem is None

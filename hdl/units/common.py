@@ -99,6 +99,16 @@ class Steps:
         part = step[: self.part_bits]
         return [Array(values[k :: self.width])[part] for k in range(self.width)]
 
+    def taps(
+        self, first: int, variable: Variable, when: tuple[Any, Value], values: list[Signal]
+    ) -> list[Tap]:
+        """Return taps of a step's neurons on channels from `first`; `when` is valid and step."""
+        valid, step = when
+        return [
+            Tap(first + k, variable, valid & self.there(step, k), self.index(step, k), value)
+            for k, value in enumerate(values)
+        ]
+
 
 class Region:
     """What the host can load or read as a sequence of 32-bit words.

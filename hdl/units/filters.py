@@ -70,10 +70,9 @@ class FilterUnit(Elaboratable):
         ]
         self.taps: list[Tap] = []
         for field in state:
-            for k, one in enumerate(self.state):
-                valid = self.writing & self.steps.there(self.step, k)
-                index, variable = self.steps.index(self.step, k), plan.variables[f"{name}{field}"]
-                self.taps.append(Tap(len(self.taps), variable, valid, index, one[field]))
+            variable, values = plan.variables[f"{name}{field}"], [one[field] for one in self.state]
+            when = self.writing, self.step
+            self.taps += self.steps.taps(len(self.taps), variable, when, values)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

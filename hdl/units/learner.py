@@ -144,14 +144,11 @@ class LearnUnit(Elaboratable):
             }
             for k in range(width)
         ]
-        valid, step = self.factored
         channel = len(self.pre.taps)  # The two phases go on at once.
         for field in outputs:
-            for k, made in enumerate(self.made):
-                written, index = valid & self.steps.there(step, k), self.steps.index(step, k)
-                variable = plan.variables[f"{name}.{field}"]
-                self.taps.append(Tap(channel, variable, written, index, made[field]))
-                channel += 1
+            variable, values = plan.variables[f"{name}.{field}"], [one[field] for one in self.made]
+            self.taps += self.steps.taps(channel, variable, self.factored, values)
+            channel += width
         self.fields: list[FieldSource] = []
         if learner.words:
             number = q.number

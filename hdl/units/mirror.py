@@ -21,9 +21,9 @@ class MirrorUnit(Elaboratable):
     """Delivers the transposed weights of another projection, a word of lanes a cycle.
 
     First the presynaptic signals are gathered, by lane, as many a cycle as a word has; if all are
-    0 that is all. Then the rows of
-    the other projection are read one after the other: the products of a word are summed, those of
-    a row's words accumulated, and the sum goes to the neuron of the row.
+    0 that is all. Then the rows of the other projection are read one after the other: the products
+    of a word are summed, those of a row's words accumulated, and the sum goes to the neuron of the
+    row.
 
     Parameters
     ----------

@@ -149,12 +149,10 @@ class PopulationUnit(Elaboratable):
 
     def tap(self, variable: Any, when: tuple[Any, Value], values: list[Any], field: str) -> None:
         """Add taps of the neurons of a step, on channels that nothing else writes to meanwhile."""
-        valid, step = when
-        for k, each in enumerate(values):
-            written = valid & self.steps.there(step, k)
-            index = self.steps.index(step, k)
-            self.taps.append(Tap(self.channels, variable, written, index, each[field]))
-            self.channels += 1
+        self.taps += self.steps.taps(
+            self.channels, variable, when, [each[field] for each in values]
+        )
+        self.channels += len(values)
 
     def host(self) -> list[Region]:
         """Let the host read the state, if there is one, between trials; return the region."""

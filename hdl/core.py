@@ -22,18 +22,18 @@ eligibilities, and a plain run what was half summed; marks of active inputs (of
 ``weight_perturbation_0``) stand until the next update.
 """
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedPopulation
-from goldenspike.hdl.digest import VARIABLE_BITS, Digest, channels
+from goldenspike.hdl.digest import LATENCY, VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.commands import Commands
-from goldenspike.hdl.units.common import HostedMemory, Steps, Tap, Unit
+from goldenspike.hdl.units.common import HostedMemory, Steps, Tap, Unit, later
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import Packing
@@ -65,6 +65,14 @@ def check(plan: Plan, lanes: int, neurons: int = 1) -> None:
     for noun, fmt in words.items():
         if fmt.width > 32:
             raise ValueError(f"{noun} must fit a stream word of 32 bits, not {fmt}")
+
+
+class Reader(NamedTuple):
+    """What reads a population's signals: a word stands in the cycle after that of `enable`."""
+
+    address: Any
+    enable: Any
+    word: Any
 
 
 class Inside(wiring.Signature):
@@ -173,7 +181,13 @@ class Core(Unit):
         self.populations = {p.name: self._population(p) for p in plan.neurons}
         self.synapses = {
             q.name: SynapseUnit(
-                plan, q, self.populations[q.post.name], lanes, neurons, self.packings
+                plan,
+                q,
+                self.populations[q.post.name],
+                lanes,
+                neurons,
+                self.packings,
+                self.populations.get(q.pre.name),
             )
             for q in plan.projections
             if q.mirror is None
@@ -195,7 +209,8 @@ class Core(Unit):
             depth = packing.words * plan.ticks
             self.sources[p.name] = HostedMemory(f"{p.name}_inputs", packing.shape, depth)
         delivering = {**self.synapses, **self.mirrors}
-        self.sequencer = Sequencer(plan, self.populations, delivering, self.sources)
+        watch = Watch(plan.ticks) if bus else None
+        self.sequencer = Sequencer(plan, self.populations, delivering, self.sources, watch)
         self.objective = self.sequencer.objective
         self.taps: list[Tap] = list(self.sequencer.taps)
         for unit in (*self.populations.values(), *self.synapses.values()):
@@ -222,8 +237,9 @@ class Core(Unit):
             at = Signal(32, name="at")
             for region in self.regions:
                 region.at = at
-            self.sequencer.watch = Watch(plan.ticks)
-        self.with_digest, self.trace, self.channels = digest, trace, channels(self.taps)
+        self.channels = channels(self.taps, self.sequencer.apart)
+        self.with_digest, self.trace = digest, trace
+        self.sequencer.latency = LATENCY
         for k in range(len(self.channels) if trace else 0):
             members |= {
                 f"trace_{k}_valid": Out(1),
@@ -273,7 +289,10 @@ class Core(Unit):
         if self.trace:
             for k, channel in enumerate(self.channels):
                 for field in ("valid", "variable", "index", "value"):
-                    m.d.comb += getattr(self, f"trace_{k}_{field}").eq(getattr(channel, field))
+                    value = getattr(channel, field)
+                    for stage in range(LATENCY):  # As late as the end of the tick.
+                        value = later(m, value, f"trace_{k}_{field}_{stage}")
+                    m.d.comb += getattr(self, f"trace_{k}_{field}").eq(value)
         self._randomness(m)
         self._connect(m)
         m.submodules.sequencer = sequencer = self.sequencer
@@ -346,15 +365,13 @@ class Core(Unit):
 
     def _connect(self, m: Module) -> None:
         """Join projections to their populations and to the inputs."""
+        for source in self.sources.values():
+            m.d.comb += source.enable.eq(0)
         for unit in self.synapses.values():
-            q, post, rows = unit.projection, unit.post, unit.rows
+            q, post = unit.projection, unit.post
             active = unit.deliver | unit.trace | unit.busy
-            if unit.filter is None:
-                self._read(m, q.pre, q.delay, rows.address, rows.enable, rows.word, active)
-            else:
-                one = unit.filter
-                going = one.start | one.busy
-                self._read(m, q.pre, q.delay, one.address, one.enable, one.word, going)
+            early = int(q.name in self.sequencer.early)
+            self._read(m, q.pre, q.delay, unit.rows if unit.filter is None else unit.filter, early)
             if unit.learner is not None:
                 self._connect_learner(m, unit)
             with m.If(active):
@@ -372,14 +389,13 @@ class Core(Unit):
                         m.d.comb += output.eq(visit.output)
         for unit in self.mirrors.values():
             q, post = unit.projection, unit.post
-            going = unit.deliver | unit.busy
-            self._read(m, q.pre, q.delay, unit.address, unit.enable, unit.word, going)
+            self._read(m, q.pre, q.delay, unit)
             with m.If(unit.reading):
                 m.d.comb += [
                     unit.other.guest_reading.eq(1),
                     unit.other.guest_address.eq(unit.read_address),
                 ]
-            with m.If(going):
+            with m.If(unit.deliver | unit.busy):
                 m.d.comb += [
                     post.add.eq(unit.adding),
                     post.receptor.eq(post.population.receptors.index(q.receptor)),
@@ -389,20 +405,18 @@ class Core(Unit):
         for unit in self.populations.values():
             for field, other in unit.population.signals.items():
                 address = self.packings[other.name].address(unit.signal_address)
-                word, going = unit.signal_words[field], unit.update | unit.busy
-                self._read(m, other, 0, address, unit.signals_read, word, going)
+                reader = Reader(address, unit.signals_read, unit.signal_words[field])
+                self._read(m, other, 0, reader)
 
     def _connect_learner(self, m: Module, unit: SynapseUnit) -> None:
         """Let the parts of a rule read signals and synapses."""
         learner: Any = unit.learner
         q = unit.projection
-        pre, going = learner.pre, learner.prepare | learner.preparing
-        if unit.filter is None:
-            self._read(m, q.pre, q.delay, pre.address, pre.enable, pre.word, going)
+        if unit.filter is None and learner.pre.follows is None:
+            self._read(m, q.pre, q.delay, learner.pre)
         for field, modulator in learner.learner.modulators.items():
             address, word = learner.modulator_addresses[field], learner.modulator_words[field]
-            running = learner.modulator_enable
-            self._read(m, modulator, 0, address, running, word, running)
+            self._read(m, modulator, 0, Reader(address, learner.modulator_enable, word))
         with m.If(learner.reading):
             m.d.comb += [
                 unit.guest_reading.eq(1),
@@ -410,29 +424,27 @@ class Core(Unit):
             ]
 
     def _read(
-        self,
-        m: Module,
-        population: PlannedPopulation,
-        delay: int,
-        address: Any,
-        enable: Any,
-        word: Any,
-        going: Any,
+        self, m: Module, population: PlannedPopulation, delay: int, reader: Any, early: int = 0
     ) -> None:
-        """Let something read a population's signals while it is `going`."""
+        """Let something read a population's signals, by its address, enable and word.
+
+        What reads early does so for the next tick, or for a pass's first one before it begins.
+        """
         unit = self.populations.get(population.name)
         if unit is None:
             source = self.sources[population.name]
             words = self.packings[population.name].words
             base = self.sequencer.bases[population.name] - words * delay
-            m.d.comb += word.eq(source.word)
-            with m.If(going):
-                m.d.comb += [source.address.eq(base + address), source.enable.eq(enable)]
+            if early:
+                base = base + Mux(self.sequencer.ahead, words, 0)
+            m.d.comb += reader.word.eq(source.word)
+            with m.If(reader.enable):
+                m.d.comb += [source.address.eq(base + reader.address), source.enable.eq(1)]
             return
-        m.d.comb += word.eq(unit.read_word)
-        with m.If(going):
+        m.d.comb += reader.word.eq(unit.read_word)
+        with m.If(reader.enable):
             m.d.comb += [
-                unit.read_address.eq(address),
-                unit.read_delay.eq(delay),
-                unit.read_enable.eq(enable),
+                unit.read_address.eq(reader.address),
+                unit.read_delay.eq(delay - early),
+                unit.read_enable.eq(1),
             ]

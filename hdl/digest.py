@@ -1,5 +1,6 @@
 """The digest in hardware: an exclusive-or network a channel, and a pipelined sum."""
 
+from collections.abc import Callable
 from functools import reduce
 from operator import add, or_, xor
 from typing import Any
@@ -48,10 +49,37 @@ class Channel:
         ]
 
 
-def channels(taps: list[Tap]) -> list[Channel]:
-    """Return the channels of some taps, in order."""
-    numbers = sorted({tap.channel for tap in taps})
-    return [Channel(n, [tap for tap in taps if tap.channel == n]) for n in numbers]
+def channels(taps: list[Tap], apart: Callable[[str, str], bool]) -> list[Channel]:
+    """Share channels out among taps: those of phases that may overlap never get the same.
+
+    Parameters
+    ----------
+    taps
+        With the phases in which they are valid.
+    apart
+        Whether two phases are never under way at once.
+    """
+    groups: dict[tuple[str, ...], list[Tap]] = {}
+    for tap in taps:
+        groups.setdefault(tap.phases, []).append(tap)
+    sizes = {phases: 1 + max(tap.channel for tap in group) for phases, group in groups.items()}
+    firsts: dict[tuple[str, ...], int] = {}
+    for phases in sorted(groups, key=lambda phases: -sizes[phases]):
+        taken = {
+            firsts[others] + k
+            for others in firsts
+            if not all(apart(a, b) for a in phases for b in others)
+            for k in range(sizes[others])
+        }
+        first = 0
+        while any(first + k in taken for k in range(sizes[phases])):
+            first += 1
+        firsts[phases] = first
+    found: dict[int, list[Tap]] = {}
+    for phases, group in groups.items():
+        for tap in group:
+            found.setdefault(firsts[phases] + tap.channel, []).append(tap)
+    return [Channel(number, found[number]) for number in sorted(found)]
 
 
 def crc(variable: Value, index: Value, value: Value) -> Value:

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
@@ -23,10 +23,12 @@ class Unit(wiring.Component):
 class Tap(NamedTuple):
     """An architectural write, seen in the cycle in which it happens.
 
-    `channel` is shared with taps that are never valid in the same cycle. `index` is packed as in
-    the digest, `value` is a raw integer of the variable's format.
+    `phases` are the names of those in which it may happen; of the taps of the same phases, those
+    of a channel are never valid in the same cycle. `index` is packed as in the digest, `value` is
+    a raw integer of the variable's format.
     """
 
+    phases: tuple[str, ...]
     channel: int
     variable: Variable
     valid: Value
@@ -75,6 +77,18 @@ class Steps:
         """Return a signal that counts steps."""
         return Signal(range(self.count), name=name)
 
+    def run(self, m: Module, start: Value) -> tuple[Signal, Signal]:
+        """Add what goes through all steps, the first in the cycle of `start`.
+
+        Returns whether it is at one, and which.
+        """
+        running, going, step = Signal(name="running"), Signal(name="going"), self.counter()
+        m.d.comb += running.eq(start | going)
+        last = step == self.count - 1
+        with m.If(running):
+            m.d.sync += [going.eq(~last), step.eq(Mux(last, 0, step + 1))]
+        return running, step
+
     def index(self, step: Value, k: int = 0) -> Value:
         """Return the index of a step's neuron `k`."""
         return Cat(Const(k, self.bits), step)
@@ -100,12 +114,18 @@ class Steps:
         return [Array(values[k :: self.width])[part] for k in range(self.width)]
 
     def taps(
-        self, first: int, variable: Variable, when: tuple[Any, Value], values: list[Signal]
+        self,
+        phases: tuple[str, ...],
+        first: int,
+        variable: Variable,
+        when: tuple[Any, Value],
+        values: list[Signal],
     ) -> list[Tap]:
         """Return taps of a step's neurons on channels from `first`; `when` is valid and step."""
         valid, step = when
+        there = [valid & self.there(step, k) for k in range(len(values))]
         return [
-            Tap(first + k, variable, valid & self.there(step, k), self.index(step, k), value)
+            Tap(phases, first + k, variable, there[k], self.index(step, k), value)
             for k, value in enumerate(values)
         ]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal
 from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.cell import Cell
@@ -10,14 +10,16 @@ from goldenspike.golden.fixed import Format
 from goldenspike.golden.plan import Plan
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import output_ports, shape
-from goldenspike.hdl.units.common import Steps, Tap, memory
+from goldenspike.hdl.units.common import Steps, Tap, later, memory
+from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import Packing
 
 
 class FilterUnit(Elaboratable):
     """Passes a tick's presynaptic signals through a cell, `neurons` a cycle.
 
-    Three stages: read, step, write. The twins' results are registered.
+    Three stages: read, step, write. The twins' results are registered. Signals that it follows it
+    does not read, but takes as they are reported.
 
     Parameters
     ----------
@@ -31,11 +33,16 @@ class FilterUnit(Elaboratable):
         What steps them.
     neurons
         At most so many a cycle, a power of two; fewer if a word has fewer signals.
+    follows
+        The unit of the presynaptic population, if its signals arrive as they are reported.
 
     Members
     -------
     start, busy
-        In, Out: start of a phase; whether it is under way, from the next cycle on.
+        In, Out: start of a phase; whether it is under way, from the next cycle on. One that
+        follows starts with the update, and is at it for a cycle more.
+    enabled
+        In: whether signals are followed.
     fresh
         In: this is the first tick in which signals arrive; state is 0.
     address, enable, word
@@ -45,18 +52,25 @@ class FilterUnit(Elaboratable):
     """
 
     def __init__(
-        self, plan: Plan, name: str, given: Packing, cell: Cell, constants: Any, neurons: int
+        self,
+        plan: Plan,
+        name: str,
+        given: Packing,
+        cell: Cell,
+        constants: Any,
+        neurons: int,
+        follows: PopulationUnit | None = None,
     ) -> None:
-        self.given, self.cell, self.constants = given, cell, constants
+        self.given, self.cell, self.constants, self.follows = given, cell, constants, follows
         tag = name.replace(".", "_")
         ports: Any = cell.ports(constants)
         # At least 2, as signals of one bit are taken to be packed spikes.
         width = max(sum(fmt.width for fmt in ports.outputs), 2)
         most = min(neurons, 1 << given.bits, Steps.fitting(given.size))
-        self.steps = Steps(given.size, most, most)
+        self.steps = Steps(given.size, most, most) if follows is None else follows.steps
         self.packing = Packing(given.size, Format(False, width, 0), self.steps.width)
         self.start, self.busy = Signal(name=f"{tag}start"), Signal(name=f"{tag}busy")
-        self.fresh = Signal(name=f"{tag}fresh")
+        self.fresh, self.enabled = Signal(name=f"{tag}fresh"), Signal(name=f"{tag}enabled")
         self.address, self.enable = Signal(16, name=f"{tag}raw_address"), Signal()
         self.word = Signal(given.shape, name=f"{tag}raw_word")
         self.read_address = Signal(range(self.packing.words + 1))
@@ -69,29 +83,34 @@ class FilterUnit(Elaboratable):
             for k in range(self.steps.width)
         ]
         self.taps: list[Tap] = []
+        phases = (self.start.name,) if follows is None else (follows.update.name, self.start.name)
         for field in state:
             variable, values = plan.variables[f"{name}{field}"], [one[field] for one in self.state]
             when = self.writing, self.step
-            self.taps += self.steps.taps(len(self.taps), variable, when, values)
+            self.taps += self.steps.taps(phases, len(self.taps), variable, when, values)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        steps, given = self.steps, self.given
-        running, step = Signal(), steps.counter()
-        with m.If(self.start):
-            m.d.sync += [running.eq(1), step.eq(0)]
-        with m.Elif(running):
-            m.d.sync += step.eq(step + 1)
-            with m.If(step == steps.count - 1):
-                m.d.sync += running.eq(0)
+        steps, given, follows = self.steps, self.given, self.follows
         # Read.
-        m.d.comb += [self.address.eq(given.address(steps.index(step))), self.enable.eq(running)]
-        stepping, at = Signal(), steps.counter("stepping_step")
-        m.d.sync += [stepping.eq(running), at.eq(step)]
+        if follows is None:
+            running, step = steps.run(m, self.start)
+            m.d.comb += [
+                self.address.eq(given.address(steps.index(step))),
+                self.enable.eq(running),
+            ]
+            stepping, at = Signal(), steps.counter("stepping_step")
+            m.d.sync += [stepping.eq(running), at.eq(step)]
+            signals = given.elements(self.word, steps.index(at), steps.width)
+            under_way = later(m, running, "under_way")
+        else:
+            _, step = follows.stepped
+            reported, at = follows.reported
+            stepping, signals = reported & self.enabled, follows.signals
+            under_way = Const(0)
         # Step.
         twins = [twin(self.cell, self.constants) for _ in range(steps.width)]
         kept = [Signal(self.packing.signal.width, name=f"kept_{k}") for k in range(steps.width)]
-        signals = given.elements(self.word, steps.index(at), steps.width)
         for k, (one, signal) in enumerate(zip(twins, signals, strict=True)):
             m.submodules[f"filter_{k}"] = one
             m.d.comb += one.signal.eq(signal)
@@ -123,6 +142,6 @@ class FilterUnit(Elaboratable):
             read.addr.eq(self.read_address),
             read.en.eq(self.read_enable),
             self.read_word.eq(read.data),
-            self.busy.eq(running | stepping | self.writing),
+            self.busy.eq(under_way | self.writing),
         ]
         return m

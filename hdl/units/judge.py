@@ -34,7 +34,7 @@ class Judge(Elaboratable):
         self.plan, self.factors = plan, factors
         reward: Any = plan.reward
         self.planned = reward
-        self.start, self.busy, self.clear = Signal(), Signal(), Signal()
+        self.start, self.busy, self.clear = Signal(name="judge"), Signal(), Signal()
         self.error, self.reference = Signal(shape(reward.error)), Signal(shape(reward.error))
         self.place = Signal(range(reward.baselines))
         self.reward = Signal(shape(reward.reward), name="reward")
@@ -47,13 +47,14 @@ class Judge(Elaboratable):
             self.registers = [Registers("reward", [self.reward]), self.file]
         else:
             self.registers = [Registers("reward", [self.reward, *self.baseline.values()])]
-        self.taps = [Tap(0, plan.variables["reward.reward"], self.judged, Const(0), self.reward)]
+        phases, variable = (self.start.name,), plan.variables["reward.reward"]
+        self.taps = [Tap(phases, 0, variable, self.judged, Const(0), self.reward)]
         for channel, (field, value) in enumerate(self.baseline.items(), 1):
             variable = plan.variables[f"reward.{field}"]
-            self.taps.append(Tap(channel, variable, self.judged, self.place, value))
+            self.taps.append(Tap(phases, channel, variable, self.judged, self.place, value))
         for channel, (name, factor) in enumerate(factors.items()):
             variable = plan.variables[f"{name}.factor"]
-            self.taps.append(Tap(channel, variable, self.scaled, Const(0), factor))
+            self.taps.append(Tap(phases, channel, variable, self.scaled, Const(0), factor))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

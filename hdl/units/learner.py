@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.cell import Nothing
@@ -32,9 +32,11 @@ def unpacked(word: Value, formats: dict[str, Format]) -> dict[str, Value]:
 class LearnUnit(Elaboratable):
     """Runs the parts of a rule after the populations of a tick have been updated.
 
-    The part of postsynaptic neurons follows their reports. Then `prepare` steps the presynaptic
-    neurons and makes the factors and what goes with them, `neurons` a cycle, and `learn` visits
-    the synapses, `lanes` a cycle: read, trace, update, write; without traces one stage less.
+    The part of postsynaptic neurons follows their reports, and so does that of presynaptic ones
+    whose signals arrive at once; others are read, `neurons` a cycle. Then `factors` makes the
+    factors and what goes with them, a quarter of `neurons` a cycle, as multipliers are dear and
+    synapses many, and `learn` visits the synapses, `lanes` a cycle: read, trace, update, write;
+    without traces one stage less.
 
     Parameters
     ----------
@@ -46,15 +48,20 @@ class LearnUnit(Elaboratable):
         Synapses a cycle, a power of two.
     neurons
         At most so many a cycle; fewer where a word that is read has fewer signals.
+    before
+        The unit of the presynaptic population, if it is one and its signals arrive as they are.
     given, packings
         How the signals that arrive are packed, and those of populations, by name.
 
     Members
     -------
-    prepare, preparing, learn, busy
+    pre
+        What steps the presynaptic neurons.
+    factors, making, learn, busy
         In, Out, In, Out: start of a phase; whether it is under way, from the next cycle on.
+        `factors` is None where there are none to make.
     needed
-        Out, after the preparation: whether a visit changes anything.
+        Out, with the factors: whether a visit changes anything.
     enabled, first, fresh, due
         In: whether this trial learns; first tick of a trial; first tick in which signals arrive;
         whether what was summed is learned.
@@ -77,6 +84,7 @@ class LearnUnit(Elaboratable):
         neurons: int,
         given: Packing,
         packings: dict[str, Packing],
+        before: PopulationUnit | None = None,
     ) -> None:
         q, self.post, self.lanes = projection, post, lanes
         self.projection = q
@@ -86,9 +94,13 @@ class LearnUnit(Elaboratable):
         self.groups = -(-size // lanes)
         parts = learner.parts
         pre = parts["pre"]
-        self.pre = FilterUnit(plan, f"{name}.pre_", given, pre.cell, pre.constants, neurons)
+        follows = None if q.delay else before
+        self.pre = FilterUnit(
+            plan, f"{name}.pre_", given, pre.cell, pre.constants, neurons, follows
+        )
         self.rows = RowSource(self.pre.packing)
-        self.prepare, self.preparing = Signal(name=f"{name}_prepare"), Signal()
+        self.factors = None if learner.factor is None else Signal(name=f"{name}_factors")
+        self.making = Signal(name=f"{name}_making")
         self.learn, self.busy = Signal(name=f"{name}_learn"), Signal(name=f"{name}_learning")
         self.needed = Signal(name=f"{name}_needed")
         self.enabled, self.first = Signal(name=f"{name}_enabled"), Signal(name=f"{name}_first")
@@ -104,7 +116,7 @@ class LearnUnit(Elaboratable):
             for field, packing in self.modulators.items()
         }
         several = [1 << one.bits for one in self.modulators.values() if one.size > 1]
-        width = min(neurons, Steps.fitting(size), *several)
+        width = min(max(neurons // 4, 1), Steps.fitting(size), *several)
         self.steps = Steps(size, width, lanes)
         self.reading, self.writing = Signal(), [Signal() for _ in range(lanes)]
         self.address = Signal(range(q.pre.size * self.groups))
@@ -121,11 +133,9 @@ class LearnUnit(Elaboratable):
         self.taps = list(self.pre.taps)
         for lane in range(lanes):
             for k, (field, value) in enumerate(self.next[lane].items()):
-                variable = plan.variables[f"{name}.{field}"]
-                channel = lane + k * lanes
-                self.taps.append(
-                    Tap(channel, variable, self.writing[lane], self.index[lane], value)
-                )
+                variable, phases = plan.variables[f"{name}.{field}"], (self.learn.name,)
+                channel, valid = lane + k * lanes, self.writing[lane]
+                self.taps.append(Tap(phases, channel, variable, valid, self.index[lane], value))
         post_state = parts["post"].state if "post" in parts else {}
         self.traced = [
             {f: Signal(shape(fmt), name=f"post_{f}_{k}") for f, fmt in post_state.items()}
@@ -144,11 +154,10 @@ class LearnUnit(Elaboratable):
             }
             for k in range(width)
         ]
-        channel = len(self.pre.taps)  # The two phases go on at once.
-        for field in outputs:
+        for k, field in enumerate(outputs):
             variable, values = plan.variables[f"{name}.{field}"], [one[field] for one in self.made]
-            self.taps += self.steps.taps(channel, variable, self.factored, values)
-            channel += width
+            phases = (f"{name}_factors",)
+            self.taps += self.steps.taps(phases, k * width, variable, self.factored, values)
         self.fields: list[FieldSource] = []
         if learner.words:
             number = q.number
@@ -162,7 +171,7 @@ class LearnUnit(Elaboratable):
         m.submodules.pre = self.pre
         m.submodules.rows = self.rows
         m.d.comb += [
-            self.pre.start.eq(self.prepare),
+            self.pre.enabled.eq(self.enabled),
             self.pre.fresh.eq(self.fresh),
             self.pre.read_address.eq(self.rows.address),
             self.pre.read_enable.eq(self.rows.enable),
@@ -171,8 +180,7 @@ class LearnUnit(Elaboratable):
         ]
         group = Signal(range(self.groups))
         given = self._post(m, group)
-        making = self._factors(m, group, given)
-        m.d.comb += self.preparing.eq(self.pre.busy | making)
+        self._factors(m, group, given)
         self._visit(m, group, given)
         return m
 
@@ -223,21 +231,14 @@ class LearnUnit(Elaboratable):
             found.append(unpacked(read.data, learner.post.outputs))
         return found
 
-    def _factors(self, m: Module, group: Signal, given: list[dict[str, Value]]) -> Any:
-        """Add what makes the factors; put them among what is `given`; return whether it runs."""
+    def _factors(self, m: Module, group: Signal, given: list[dict[str, Value]]) -> None:
+        """Add what makes the factors; put them among what is `given`."""
         learner: Any = self.learner
-        if learner.factor is None:
+        if self.factors is None:
             m.d.comb += self.needed.eq(1)
-            return 0
+            return
         steps = self.steps
-        running, step = Signal(), steps.counter()
-        begin, waiting = self._begin(m)
-        with m.If(begin):
-            m.d.sync += [running.eq(1), step.eq(0)]
-        with m.Elif(running):
-            m.d.sync += step.eq(step + 1)
-            with m.If(step == steps.count - 1):
-                m.d.sync += running.eq(0)
+        running, step = steps.run(m, self.factors)
         with m.If(running):
             m.d.comb += self.post_address.eq(steps.group(step))
         scaling, scaled = later(m, running, "scaling"), later(m, step, "scaled_step")
@@ -259,7 +260,7 @@ class LearnUnit(Elaboratable):
             with m.If(valid & steps.there(factored, k) & (made["factor"] != 0)):
                 m.d.comb += needed.eq(1)
         if learner.skips:
-            with m.If(self.prepare):
+            with m.If(self.factors):
                 m.d.sync += self.needed.eq(0)
             with m.Elif(needed):
                 m.d.sync += self.needed.eq(1)
@@ -276,22 +277,7 @@ class LearnUnit(Elaboratable):
                 read.addr.eq(group),
             ]
             given[lane] |= unpacked(read.data, learner.factor.outputs)
-        return waiting | running | scaling | valid
-
-    def _begin(self, m: Module) -> tuple[Value, Value]:
-        """Return when factors are begun, and whether that is waited for.
-
-        A modulator that is the presynaptic population itself is read when that has been.
-        """
-        if all(one is not self.projection.pre for one in self.learner.modulators.values()):
-            return self.prepare, Const(0)
-        waiting = Signal()
-        begin = waiting & ~self.pre.busy
-        with m.If(self.prepare):
-            m.d.sync += waiting.eq(1)
-        with m.Elif(begin):
-            m.d.sync += waiting.eq(0)
-        return begin, waiting
+        m.d.comb += self.making.eq(scaling | valid)
 
     def _columns(self, m: Module, group: Signal) -> tuple[Signal, list[Value]]:
         """Add what draws the words of columns; return whether it is at it, and those of a group."""

@@ -75,7 +75,7 @@ class MirrorUnit(Elaboratable):
         q, lanes, groups = self.projection, self.lanes, self.other.groups
         lane_bits = lanes.bit_length() - 1
         packing, steps = self.packing, self.steps
-        gathering, step = Signal(), steps.counter()
+        gathering, step = steps.run(m, self.deliver)
         visiting, row, group = Signal(), Signal(range(q.post.size)), Signal(range(groups))
         silent = Signal()
         # Gather.
@@ -87,11 +87,7 @@ class MirrorUnit(Elaboratable):
         values = packing.elements(self.word, steps.index(at), steps.width)
         sounding = Cat(steps.there(at, k) & (v != 0) for k, v in enumerate(values)).any()
         with m.If(self.deliver):
-            m.d.sync += [gathering.eq(1), step.eq(0), silent.eq(1)]
-        with m.Elif(gathering):
-            m.d.sync += step.eq(step + 1)
-            with m.If(step == steps.count - 1):
-                m.d.sync += gathering.eq(0)
+            m.d.sync += silent.eq(1)
         with m.If(gathered & sounding):
             m.d.sync += silent.eq(0)
         counted = later(m, gathered, "counted")
@@ -141,6 +137,6 @@ class MirrorUnit(Elaboratable):
             mine = neuron[:lane_bits] == lane if lane_bits else 1
             m.d.comb += addend.eq(Mux(mine, total, 0))
         m.d.comb += self.busy.eq(
-            gathering | gathered | counted | visiting | multiplying | summing | self.adding
+            gathered | counted | visiting | multiplying | summing | self.adding
         )
         return m

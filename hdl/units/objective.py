@@ -37,9 +37,10 @@ class ObjectiveUnit(Elaboratable):
         self.counts = {field: Signal(shape(fmt)) for field, fmt in reward.counts.items()}
         self.region = Region("counts", reward.readout.size, loadable=False) if self.counts else None
         valid, index = readout.reported  # One neuron a cycle.
+        phases = (readout.update.name,)
         self.taps = [
-            Tap(channel, plan.variables[f"reward.{field}"], valid, index, value)
-            for channel, (field, value) in enumerate(self.counts.items(), len(readout.taps))
+            Tap(phases, channel, plan.variables[f"reward.{field}"], valid, index, value)
+            for channel, (field, value) in enumerate(self.counts.items(), readout.channels)
         ]
 
     def elaborate(self, platform: Any) -> Module:

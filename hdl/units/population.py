@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Elaboratable, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Elaboratable, Module, Mux, Signal, Value, signed
 from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.fixed import BIT, RANDOM_BITS
@@ -119,6 +119,7 @@ class PopulationUnit(Elaboratable):
         ]
         self.taps: list[Tap] = []
         self.channels = 0
+        self.sounded = Signal(population.depth, name=f"{name}_sounded")
         for field in population.state:
             self.tap(plan.variables[f"{name}.{field}"], self.stepped, self.next_state, field)
         self.outputs = [
@@ -149,10 +150,14 @@ class PopulationUnit(Elaboratable):
 
     def tap(self, variable: Any, when: tuple[Any, Value], values: list[Any], field: str) -> None:
         """Add taps of the neurons of a step, on channels that nothing else writes to meanwhile."""
-        self.taps += self.steps.taps(
-            self.channels, variable, when, [each[field] for each in values]
-        )
+        phases, signals = (self.update.name,), [each[field] for each in values]
+        self.taps += self.steps.taps(phases, self.channels, variable, when, signals)
         self.channels += len(values)
+
+    def sounding(self, delay: int) -> Value:
+        """Return whether signals of an update so many ticks ago are not all 0."""
+        slot = (self.tick - delay)[: self.depth_bits]
+        return self.sounded.bit_select(slot, 1)
 
     def host(self) -> list[Region]:
         """Let the host read the state, if there is one, between trials; return the region."""
@@ -171,13 +176,7 @@ class PopulationUnit(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         p, steps = self.population, self.steps
-        step, running = steps.counter(), Signal()
-        with m.If(self.update):
-            m.d.sync += [step.eq(0), running.eq(1)]
-        with m.Elif(running):
-            m.d.sync += step.eq(step + 1)
-            with m.If(step == steps.count - 1):
-                m.d.sync += running.eq(0)
+        running, step = steps.run(m, self.update)
         # Read: the address stands, the words of memories in the next cycle.
         driving, driven_step = Signal(), steps.counter("driven_step")
         m.d.sync += [driving.eq(running), driven_step.eq(step)]
@@ -232,8 +231,8 @@ class PopulationUnit(Elaboratable):
         for neuron, signal, outputs in zip(neurons, self.signals, self.outputs, strict=True):
             m.d.sync += signal.eq(output_ports(neuron)["signal"])
             m.d.sync += [one.eq(output_ports(neuron)[f]) for f, one in outputs.items()]
-        writing = self._signals(m)
-        m.d.comb += self.busy.eq(running | driving | stepping | reported | writing | drawing)
+        self._signals(m)
+        m.d.comb += self.busy.eq(driving | stepping | reported | drawing)
         return m
 
     def _draws(self, m: Module, neurons: list[Any]) -> Signal:
@@ -337,8 +336,8 @@ class PopulationUnit(Elaboratable):
         with m.If(asked):
             m.d.sync += region.value.eq(Array(words)[asked_part])
 
-    def _signals(self, m: Module) -> Value:
-        """Add the buffer of reported signals; return whether a write is still to come."""
+    def _signals(self, m: Module) -> None:
+        """Add the buffer of reported signals, and by tick whether there are any."""
         packing = self.packing
         valid, at = self.reported
         depth = packing.words if self.depth_bits == 0 else self.population.depth << self.word_bits
@@ -350,29 +349,28 @@ class PopulationUnit(Elaboratable):
             read.en.eq(self.read_enable),
             self.read_word.eq(read.data),
         ]
-        now = self.tick[: self.depth_bits]
+        now, steps = self.tick[: self.depth_bits], self.steps
+        there = [steps.there(at, k) & (signal != 0) for k, signal in enumerate(self.signals)]
+        with m.If(self.update):
+            m.d.sync += self.sounded.bit_select(now, 1).eq(0)
+        with m.If(valid & Cat(there).any()):
+            m.d.sync += self.sounded.bit_select(now, 1).eq(1)
         signals = Cat(self.signals)
         if packing.signal != BIT:
             place = Cat(at[: self.word_bits], now)
             m.d.comb += [write.addr.eq(place), write.data.eq(signals), write.en.eq(valid)]
-            return Const(0)
+            return
         collected = Signal(WORD_BITS)
-        place = self.steps.index(at)[:WORD_BITS_LOG2]
+        place = steps.index(at)[:WORD_BITS_LOG2]
         grown = Mux(place == 0, 0, collected) | (signals << place)
-        writing, word_at = Signal(), Signal(self.word_bits)
         full = place == WORD_BITS - self.neurons
-        m.d.sync += [
-            writing.eq(valid & (full | (at == self.steps.count - 1))),
-            word_at.eq(self.steps.index(at) >> WORD_BITS_LOG2),
-        ]
         with m.If(valid):
             m.d.sync += collected.eq(grown)
         m.d.comb += [
-            write.addr.eq(Cat(word_at, now)),
-            write.data.eq(collected),
-            write.en.eq(writing),
+            write.addr.eq(Cat((steps.index(at) >> WORD_BITS_LOG2)[: self.word_bits], now)),
+            write.data.eq(grown),
+            write.en.eq(valid & (full | (at == steps.count - 1))),
         ]
-        return writing
 
 
 class _Bank:
@@ -421,7 +419,8 @@ class _Draw:
         self.state = {field: Signal(shape(fmt)) for field, fmt in self.noise.state.items()}
         for k, (field, value) in enumerate(self.state.items()):
             variable = plan.variables[f"{p.name}.noise_{field}"]
-            unit.taps.append(Tap(lane + k * unit.lanes, variable, self.drawn, self.index, value))
+            place, phases = lane + k * unit.lanes, (unit.draw.name,)
+            unit.taps.append(Tap(phases, place, variable, self.drawn, self.index, value))
 
     def build(self, m: Module, drawn: Any, place: Signal, asked: Any) -> Any:
         """Add the twin; return the variate of a group, a cycle after it was `asked` for."""

@@ -1,24 +1,20 @@
-"""The sequencer: a tick's phases one after the other, a trial's ticks, passes and update."""
+"""The sequencer: the phases of a tick, a trial's ticks, passes and update."""
 
-from contextlib import nullcontext
 from typing import Any
 
-from amaranth.hdl import Const, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal
 
 from goldenspike.golden.plan import UPDATE, Plan
-from goldenspike.golden.planned import PlannedProjection
+from goldenspike.golden.planned import PlannedPopulation, PlannedProjection
 from goldenspike.hdl.cell import shape
-from goldenspike.hdl.digest import LATENCY
 from goldenspike.hdl.units.common import HostedMemory, Tap, times
 from goldenspike.hdl.units.judge import Judge
 from goldenspike.hdl.units.objective import ObjectiveUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.registers import Registers
 from goldenspike.hdl.units.rows import words_of
+from goldenspike.hdl.units.schedule import Phase, Schedule
 from goldenspike.hdl.units.synapses import SynapseUnit
-
-Phase = tuple[Signal, Any, Signal]
-"""The start of a phase, when it takes place, and whether it is under way."""
 
 
 class Watch:
@@ -48,6 +44,9 @@ class Sequencer(Elaboratable):
         The network.
     populations, synapses, sources
         Its units, by name.
+    watch
+        For a bus, if there is one. Then signals are reported by one population at a time, and
+        nothing is delivered before the tick that it is for, as its inputs may still be to come.
 
     Members
     -------
@@ -63,8 +62,16 @@ class Sequencer(Elaboratable):
         Out: registers.
     registers
         The host's accesses to all registers.
-    watch
-        For a bus, if there is one.
+    now, last
+        Out: which tick it is, and whether it is a pass's last.
+    ahead
+        Out: what is delivered early is for the next tick, not for a pass's first.
+    early
+        Names of the projections that deliver early.
+    latency
+        Cycles from a write to its place in the digest.
+    schedules
+        By the state in which they run.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class Sequencer(Elaboratable):
         populations: dict[str, PopulationUnit],
         synapses: dict[str, Any],
         sources: dict[str, HostedMemory],
+        watch: Watch | None = None,
     ) -> None:
         self.plan, self.populations, self.synapses = plan, populations, synapses
         self.own: dict[str, SynapseUnit] = {
@@ -86,8 +94,11 @@ class Sequencer(Elaboratable):
         }
         self.seed, self.trial = Signal(32, name="seed"), Signal(32, name="trial")
         self.condition = Signal(16, name="condition")
-        self.tick_end = Signal()
-        self.watch: Watch | None = None
+        self.now, self.last = Signal(range(max(plan.ticks, 2)), name="now"), Signal(name="last")
+        self.perturbed_run, self.traced_run = Signal(), Signal()
+        self.ahead = Signal(name="ahead")
+        self.tick_end = Signal(name="tick_end")
+        self.watch, self.latency = watch, 1
         self.objective = self.judge = None
         self.taps: list[Tap] = []
         known = [self.seed, self.trial]
@@ -103,8 +114,10 @@ class Sequencer(Elaboratable):
             if reward.objective is not None:
                 self.objective = ObjectiveUnit(plan, populations[reward.readout.name])
                 variable, error = plan.variables["reward.error"], self.objective.error
-                self.taps.append(Tap(0, variable, self.tick_end, Const(0), error))
+                tap = Tap((self.tick_end.name,), 0, variable, self.tick_end, Const(0), error)
+                self.taps.append(tap)
             self.registers.append(Registers("errors", [self.reference, self.perturbed]))
+        self.schedules = self._schedules(early=watch is None)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -112,9 +125,8 @@ class Sequencer(Elaboratable):
             registers.build(m)
         plan, flags, bases = self.plan, self.flags, self.bases
         reward: Any = plan.reward
-        tick, second, begun = Signal(range(max(plan.ticks, 2))), Signal(), Signal(init=1)
-        first, last = Signal(), Signal()
-        settled = Signal(range(LATENCY + 1))
+        tick, second = self.now, Signal()
+        first, last = Signal(), self.last
         m.d.comb += [first.eq(tick == 0), last.eq(tick == plan.ticks - 1)]
         perturbing, negative, tracing = self._runs(m, second)
         objective = self.objective
@@ -163,69 +175,66 @@ class Sequencer(Elaboratable):
                 objective.last.eq(last),
                 objective.clear.eq(clear | (advance & ended if plan.online else 0)),
             ]
-        steps = self._steps(perturbing, tracing, tick)
-        watch = self.watch
+        m.d.comb += [self.perturbed_run.eq(perturbing), self.traced_run.eq(tracing)]
+        # Digests come when they have settled; the next tick has begun by then.
+        over, updated = Signal(), Signal()
+        settling = Signal(self.latency)
+        m.d.sync += settling.eq(Cat(over, settling[:-1]))
+        m.d.comb += self.tick.eq(settling[-1])
+        watch, hold = self.watch, Const(0)
         if watch is not None:
+            hold = watch.hold | settling.any()  # Signals come after the end of the tick before.
             m.d.comb += [watch.now.eq(tick), watch.again.eq(second)]
-
-        def settle(after: str) -> None:
-            """Wait for the digest and send it."""
-            m.d.sync += settled.eq(settled + 1)
-            with m.If(settled == LATENCY):
-                m.d.sync += settled.eq(0)
-                m.d.comb += self.tick.eq(1)
-                m.next = after
-
-        def phases(prefix: str, listed: list, after: str) -> None:
-            """Add a state a phase, one after the other."""
-            names = [f"{prefix}{k}" for k in range(len(listed))] + [after]
-            for k, (start, condition, busy) in enumerate(listed):
-                with m.State(names[k]):
-                    with m.If(begun):
-                        with nullcontext() if watch is None else m.If(~watch.hold):
-                            m.d.comb += start.eq(condition)
-                            m.d.sync += begun.eq(~Mux(condition, 1, 0))
-                            with m.If(~Mux(condition, 1, 0)):
-                                m.next = names[k + 1]
-                    with m.Elif(~busy):
-                        m.d.sync += begun.eq(1)
-                        m.next = names[k + 1]
-
+            with m.If(over):
+                m.d.sync += [watch.last.eq(last), watch.update.eq(updated)]
         if self.judge is not None:
             self._judge(m, clear, advance, ended)
+        names = ("FIRST", "TICK", "REWARD", "LEARN")
+        running = {name: Signal(name=f"running_{name.lower()}") for name in names}
+        done = {
+            name: schedule.build(m, name.lower(), running[name], hold)
+            for name, schedule in self.schedules.items()
+        }
+        m.d.comb += self.ahead.eq(~running["FIRST"])
+        begin = "FIRST" if "FIRST" in done else "TICK"
+
+        def phases(name: str, after: str) -> None:
+            """Add the state in which a schedule runs."""
+            with m.State(name):
+                m.d.comb += running[name].eq(1)
+                with m.If(done[name]):
+                    m.next = after
+
         with m.FSM(name="trial"):
             with m.State("IDLE"):
                 with m.If(self.run):
                     m.d.comb += clear.eq(1)
                     m.d.sync += [tick.eq(0), second.eq(0)]
                     m.d.sync += [base.eq(0) for base in bases.values()]
-                    m.next = "TICK0"
+                    m.next = begin
                     if plan.learners:
                         with m.If(flags == UPDATE):  # There is nothing but what a run learns.
                             m.next = "DONE"
                     if plan.reward is not None:
                         with m.If(flags == UPDATE):
-                            m.next = "DONE" if plan.online else "REWARD0"
-            phases("TICK", steps, "BIN" if plan.online else "SETTLE")
+                            m.next = "DONE" if plan.online else "REWARD"
+            if "FIRST" in done:
+                phases("FIRST", "TICK")
+            phases("TICK", "BIN" if plan.online else "ADVANCE")
             if plan.online:
                 with m.State("BIN"):
-                    m.next = "LEARN0"
+                    m.next = "LEARN"
                     with m.If(flags[1] & ended):
-                        m.next = "REWARD0"
-            with m.State("SETTLE"):
-                m.d.comb += self.tick_end.eq(settled == 0)
-                if watch is not None:
-                    m.d.comb += watch.last.eq(last)
-                settle("ADVANCE")
+                        m.next = "REWARD"
             with m.State("ADVANCE"):
-                m.d.comb += advance.eq(1)
+                m.d.comb += [over.eq(1), self.tick_end.eq(1), advance.eq(1)]
                 m.d.sync += tick.eq(tick + 1)
                 for name, base in bases.items():
                     p = next(p for p in plan.sources if p.name == name)
                     m.d.sync += base.eq(base + words_of(p.size, p.signal))
                 if objective is not None:
                     m.d.sync += objective.base.eq(objective.base + reward.readout.size)
-                m.next = "TICK0"
+                m.next = "TICK"
                 with m.If(last):
                     m.d.sync += tick.eq(0)
                     m.d.sync += [base.eq(0) for base in bases.values()]
@@ -241,26 +250,26 @@ class Sequencer(Elaboratable):
                             m.d.sync += self.reference.eq(objective.error)
                 m.d.sync += second.eq(1)
                 with m.If(flags[0] & ~tracing):
-                    m.next = "TICK0"
+                    m.next = begin
                 with m.Elif(flags[1] & (plan.reward is not None or renewed)):
-                    m.next = "COUNTED" if renewed else "REWARD0"
+                    m.next = "COUNTED" if renewed else "REWARD"
                 with m.Else():
                     m.next = "DONE"
             if self.judge is not None:
-                phases("REWARD", [(self.judge.start, 1, self.judge.busy)], "LEARN0")
-                phases("LEARN", self._learning(tick), "SETTLE" if plan.online else "LEARNED")
+                phases("REWARD", "LEARN")
+                phases("LEARN", "ADVANCE" if plan.online else "LEARNED")
                 if not plan.online:
                     with m.State("LEARNED"):
-                        if watch is not None:
-                            m.d.comb += watch.update.eq(1)
-                        settle("COUNTED")
+                        m.d.comb += [over.eq(1), updated.eq(1)]
+                        m.next = "COUNTED"
             if self.judge is not None or renewed:
                 with m.State("COUNTED"):
                     m.d.sync += self.trial.eq(self.trial + 1)
                     m.next = "DONE"
             with m.State("DONE"):
-                m.d.comb += self.done.eq(1)
-                m.next = "IDLE"
+                with m.If(~settling.any()):
+                    m.d.comb += self.done.eq(1)
+                    m.next = "IDLE"
         return m
 
     def _runs(self, m: Module, second: Signal) -> tuple[Signal, Signal, Signal]:
@@ -276,47 +285,134 @@ class Sequencer(Elaboratable):
         ]
         return perturbing, negative, tracing
 
-    def _steps(self, perturbing: Signal, tracing: Signal, tick: Signal) -> list[Phase]:
-        """List the phases of a tick."""
+    def _schedules(self, early: bool) -> dict[str, Schedule]:
+        """Return the schedules, by the state in which they run.
+
+        What is delivered early, for the next tick, is so when this one needs the synapses and the
+        sums no more; a pass begins with it.
+        """
         plan = self.plan
-        steps: list[Phase] = []
+        ahead = [q for q in plan.projections if early and self._early(q)]
+        self.early = {q.name for q in ahead}
+        firsts = [self._delivery(q, 1) for q in ahead if not q.delay]
+        found = {"FIRST": Schedule(firsts)} if firsts else {}
+        body = [self._delivery(q, ~self.last & (self.now + 1 >= q.delay), 1) for q in ahead]
+        found["TICK"] = Schedule([*self._tick(ahead), *body])
+        if self.judge is not None:
+            found["REWARD"] = Schedule([Phase(self.judge.start, self.judge.busy)])
+            found["LEARN"] = Schedule(self._learning())
+        return found
+
+    def _early(self, q: PlannedProjection) -> bool:
+        """Return whether a projection delivers early: what it reads is there, and it counts not."""
+        if q.rule is not None or q.filter is not None or q.mirror is not None:
+            return False
+        return q.delay > 0 or q.pre.name in self.bases
+
+    def _delivery(self, q: PlannedProjection, condition: Any, ticks: int = 0) -> Phase:
+        """Return the delivery of a projection, so many ticks early."""
+        unit, pre = self.synapses[q.name], self.populations.get(q.pre.name)
+        after = self._updated(q.pre) if q.delay == ticks else ()
+        source = f"signals of {q.pre.name}"
+        if isinstance(unit, SynapseUnit) and unit.filter is not None:
+            after, source = (unit.filter.start.name,), f"filtered {q.name}"
+        elif pre is not None:
+            condition = condition & pre.sounding(q.delay - ticks)
+        if q.traces("delivery") and self.populations[q.post.name].source is not None:
+            after += (self.populations[q.post.name].draw.name,)
+        uses = (source, f"synapses of {q.mirror or q.name}", f"sums of {q.post.name}")
+        return Phase(unit.deliver, unit.busy, condition, after, uses)
+
+    def _tick(self, ahead: list[PlannedProjection]) -> list[Phase]:
+        """List the phases of a tick but for what is delivered early."""
+        plan, tick = self.plan, self.now
+        perturbing, tracing = self.perturbed_run, self.traced_run
+        phases: list[Phase] = []
+
+        def prepare(q: PlannedProjection) -> None:
+            if q.learner is None:
+                return
+            pre = self.own[q.name].learner.pre
+            after = () if q.delay else self._updated(q.pre)
+            uses = (f"signals of {q.pre.name}",)
+            if q.filter is not None:
+                after, uses = (self.own[q.name].filter.start.name,), (f"filtered {q.name}",)
+            elif pre.follows:
+                uses = ()
+            condition = self.flags[1] & _arrived(q, tick)
+            phases.append(Phase(pre.start, pre.busy, condition, after, uses))
 
         def deliver(q: PlannedProjection) -> None:
             unit = self.synapses[q.name]
-            arrived = _arrived(q, tick)
-            if getattr(unit, "filter", None) is not None:
-                steps.append((unit.filter.start, arrived, unit.filter.busy))
-            steps.append((unit.deliver, arrived, unit.busy))
+            if isinstance(unit, SynapseUnit) and unit.filter is not None:
+                after = () if q.delay else self._updated(q.pre)
+                uses = (f"signals of {q.pre.name}",)
+                arrived = _arrived(q, tick)
+                phases.append(Phase(unit.filter.start, unit.filter.busy, arrived, after, uses))
+            if q not in ahead:
+                phases.append(self._delivery(q, _arrived(q, tick)))
+                prepare(q)
 
-        drawing = [unit for unit in self.populations.values() if unit.source is not None]
-        steps += [
-            (unit.draw, 1 if unit.population.draws else perturbing, unit.busy) for unit in drawing
-        ]
+        for q in ahead:
+            prepare(q)
+        for unit in self.populations.values():
+            if unit.source is not None:
+                always = unit.population.draws
+                uses = (f"variates of {unit.population.name}",)
+                phases.append(Phase(unit.draw, unit.busy, 1 if always else perturbing, (), uses))
         for q in plan.late:
             deliver(q)
         for p in plan.neurons:
             for q in plan.prompt(p):
                 deliver(q)
             unit = self.populations[p.name]
-            steps.append((unit.update, 1, unit.busy))
-        for q in plan.projections:
-            if q.traces("output"):
-                unit = self.synapses[q.name]
-                steps.append((unit.trace, tracing & _arrived(q, tick), unit.busy))
+            after = tuple(n for other in p.signals.values() for n in self._updated(other))
+            uses = (f"sums of {p.name}", f"variates of {p.name}")
+            uses += tuple(f"signals of {other.name}" for other in p.signals.values())
+            if self.watch is not None:
+                uses += ("reports",)
+            phases.append(Phase(unit.update, unit.busy, 1, after, uses))
+        traced = [q for q in plan.projections if q.traces("output")]
+        phases += [self._trace(q, tracing & _arrived(q, tick)) for q in traced]
         for q in plan.learners:
-            unit: Any = self.synapses[q.name].learner
+            learner: Any = self.own[q.name].learner
             now = self.flags[1] & _arrived(q, tick)
-            steps.append((unit.prepare, now, unit.preparing))
-            steps.append((unit.learn, now & unit.needed, unit.busy))
-        return steps
+            after = self._updated(q.post)
+            if learner.factors is not None:
+                modulators = learner.learner.modulators.values()
+                after += tuple(n for other in modulators for n in self._updated(other))
+                uses = tuple(f"signals of {other.name}" for other in modulators)
+                phases.append(Phase(learner.factors, learner.making, now, after, uses))
+                after = (learner.factors.name,)
+            after += (learner.pre.start.name,)
+            uses = (f"synapses of {q.name}",)
+            phases.append(Phase(learner.learn, learner.busy, now & learner.needed, after, uses))
+        return phases
 
-    def _learning(self, tick: Signal) -> list[Phase]:
+    def _updated(self, p: PlannedPopulation) -> tuple[str, ...]:
+        """Return the phase in which the signals of a population come, if it computes."""
+        unit = self.populations.get(p.name)
+        return () if unit is None else (unit.update.name,)
+
+    def _trace(self, q: PlannedProjection, condition: Any) -> Phase:
+        """Return the phase in which the eligibilities of a projection are traced."""
+        unit = self.own[q.name]
+        source = f"signals of {q.pre.name}" if unit.filter is None else f"filtered {q.name}"
+        uses = (source, f"synapses of {q.name}", f"sums of {q.post.name}")
+        return Phase(unit.trace, unit.busy, condition, self._updated(q.post), uses)
+
+    def _learning(self) -> list[Phase]:
         """List the phases of an update."""
-        units = [self.synapses[q.name] for q in self.plan.plastic]
-        if not self.plan.online:
-            return [(unit.learn, 1, unit.busy) for unit in units]
-        flag = self.flags[0]
-        return [(u.trace, flag & _arrived(u.projection, tick), u.busy) for u in units]
+        if self.plan.online:
+            flag, tick = self.flags[0], self.now
+            return [self._trace(q, flag & _arrived(q, tick)) for q in self.plan.plastic]
+        units = [self.own[q.name] for q in self.plan.plastic]
+        return [Phase(unit.learn, unit.busy) for unit in units]
+
+    def apart(self, a: str, b: str) -> bool:
+        """Return whether two phases are never under way at once."""
+        together = [s for s in self.schedules.values() if a in s.before and b in s.before]
+        return all(schedule.apart(a, b) for schedule in together)
 
     def _judge(self, m: Module, clear: Signal, advance: Signal, ended: Signal) -> None:
         """Give the judge its errors and baseline; follow the time bins."""

@@ -38,6 +38,8 @@ class SynapseUnit(Elaboratable):
         Presynaptic and postsynaptic neurons a cycle, where the rule has parts of theirs.
     packings
         How populations' signals are packed, by name.
+    before
+        The unit of the presynaptic population, if it is one.
 
     Members
     -------
@@ -74,6 +76,7 @@ class SynapseUnit(Elaboratable):
         lanes: int,
         neurons: int,
         packings: dict[str, Packing],
+        before: PopulationUnit | None = None,
     ) -> None:
         self.projection, self.post, self.lanes = projection, post, lanes
         name = projection.name
@@ -108,8 +111,16 @@ class SynapseUnit(Elaboratable):
                 self.fields.append(self.rounding_fields)
         self.learner = None
         if projection.learner is not None:
+            given = self.delivered
             self.learner = LearnUnit(
-                plan, projection, post, lanes, neurons, self.delivered, packings
+                plan,
+                projection,
+                post,
+                lanes,
+                neurons,
+                given,
+                packings,
+                before if self.filter is None else None,
             )
             self.fields += self.learner.fields
             layout |= {f: shape(fmt) for f, fmt in projection.learner.traces.items()}
@@ -142,9 +153,8 @@ class SynapseUnit(Elaboratable):
         self.marking = Signal(name=f"{name}_marking")
         if rule is not None and rule.kind == "active":
             row = self.rows.o.payload.row
-            self.taps.append(
-                Tap(0, plan.variables[f"{name}.active"], self.marking, row, self.marking)
-            )
+            variable, phases = plan.variables[f"{name}.active"], (self.deliver.name,)
+            self.taps.append(Tap(phases, 0, variable, self.marking, row, self.marking))
         self.visits = [Visit(self, lane, plan) for lane in range(lanes)]
 
     def elaborate(self, platform: Any) -> Module:
@@ -167,9 +177,9 @@ class SynapseUnit(Elaboratable):
                 rows.word.eq(self.filter.read_word),
             ]
             if self.learner is not None:
-                pre, going = self.learner.pre, self.learner.prepare | self.learner.preparing
+                pre = self.learner.pre
                 m.d.comb += pre.word.eq(self.filter.read_word)
-                with m.If(going):
+                with m.If(pre.enable):
                     m.d.comb += [
                         self.filter.read_address.eq(pre.address),
                         self.filter.read_enable.eq(pre.enable),

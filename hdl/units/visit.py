@@ -43,16 +43,16 @@ class Visit:
             for field, member in layout
             if rule is not None
         }
-        apart = rule is not None and rule.kind == "tick"
-        channel = lane
+        channels = dict.fromkeys(("deliver", "trace", "learn"), lane)
         for field, value in self.next.items():
-            valid = self.learned if field in ("w", "sum") else self.traced
-            unit.taps.append(
-                Tap(channel, plan.variables[f"{q.name}.{field}"], valid, self.index, value)
-            )
-            # Eligibilities share a channel with the weight if they are written at other times.
-            if apart or "sum" in self.next or (field != "w"):
-                channel += unit.lanes
+            variable, learned = plan.variables[f"{q.name}.{field}"], field in ("w", "sum")
+            phase = "deliver" if q.traces("delivery") else "trace"
+            if learned and not q.traces("tick"):
+                phase = "learn"
+            name, channel = getattr(unit, phase).name, channels[phase]
+            valid = self.learned if learned else self.traced
+            unit.taps.append(Tap((name,), channel, variable, valid, self.index, value))
+            channels[phase] += unit.lanes
 
     def build(self, m: Module, before: dict[str, Any], stage: Any) -> None:
         """Add the twins between the fields read and the next ones, which are registered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from goldenspike.golden import ranges
 from goldenspike.golden.cell import Cell
 from goldenspike.golden.fixed import Format, Rounding
 from goldenspike.golden.modulators import sign
@@ -150,6 +151,17 @@ class PlannedPopulation:
         return getattr(self.module.STEP.ports(self.constants).state, "_asdict", dict)()
 
     @property
+    def rests(self) -> bool:
+        """Whether its neurons stay at 0, silent, as long as they are and nothing arrives."""
+        if self.module is None or self.draws or self.signals or self.perturbation is not None:
+            return False
+        cell = self.module.STEP
+        names = [
+            name for group, name, _ in cell.ports(self.constants).named() if group != "outputs"
+        ]
+        return ranges.rests(cell, self.constants, names)
+
+    @property
     def receptors(self) -> tuple[str, ...]:
         """The neuron's receptors, the perturbed one first."""
         return self.module.RECEPTORS
@@ -250,6 +262,13 @@ class Learner:
     def skips(self) -> bool:
         """Whether rows without traces, and ticks without factors, are passed over."""
         return self.params.skips
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is learned, and no factor is but 0, in ticks without third factors."""
+        part = self.factor
+        silent = self.modulators
+        return self.skips and part is not None and ranges.rests(part.cell, part.constants, silent)
 
     @property
     def interval(self) -> int:

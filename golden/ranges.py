@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from goldenspike.golden.fixed import Format
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from goldenspike.golden.cell import Cell
 
 KERNEL_BITS = 63
@@ -149,13 +151,17 @@ class Interval:
         return True if self.low == self.high == b.low == b.high else Maybe()
 
 
-def reach(cell: Cell, constants: Any, *, operands: bool = False) -> tuple[dict[str, Interval], int]:
+def reach(
+    cell: Cell, constants: Any, *, operands: bool = False, silent: Iterable[str] = ()
+) -> tuple[dict[str, Interval], int]:
     """Run a cell on the whole range of its ports.
 
     Parameters
     ----------
     operands
         Whether the constants that masks and limits are made of count as well.
+    silent
+        Fields of the state and of the inputs that are 0.
 
     Returns
     -------
@@ -166,9 +172,15 @@ def reach(cell: Cell, constants: Any, *, operands: bool = False) -> tuple[dict[s
     """
     ports = cell.ports(constants)
     widest: list[int] = Operands([1]) if operands else [1]
+    still = set(silent)
 
     def filled(formats: Any) -> Any:
-        return type(formats)(*(Interval(f.low, f.high, widest) for f in formats))
+        names = getattr(formats, "_fields", ())
+        given = (
+            Interval(0, 0, widest) if name in still else Interval(f.low, f.high, widest)
+            for name, f in zip(names, formats, strict=True)
+        )
+        return type(formats)(*given)
 
     state, outputs = cell.step(constants, filled(ports.state), filled(ports.inputs))
     bounds = {
@@ -177,6 +189,12 @@ def reach(cell: Cell, constants: Any, *, operands: bool = False) -> tuple[dict[s
         for name, value in zip(part._fields, part, strict=True)
     }
     return bounds, max(widest)
+
+
+def rests(cell: Cell, constants: Any, silent: Iterable[str]) -> bool:
+    """Return whether next state and outputs are all 0 wherever the `silent` fields are."""
+    bounds, _ = reach(cell, constants, silent=silent)
+    return all(bound.low == bound.high == 0 for bound in bounds.values())
 
 
 def check(cell: Cell, constants: Any, where: str) -> int:

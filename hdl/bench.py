@@ -80,7 +80,7 @@ endmodule
 def bench(core: Core) -> str:
     """Return the Verilog of the bench around a core made with ``trace=True``."""
     wires, ports, writes = [], [], []
-    for k in range(len(core.channels)):
+    for k in range(core.traces):
         wires.append(
             f"    wire valid_{k}; wire [{VARIABLE_BITS - 1}:0] variable_{k}; "
             f"wire [31:0] index_{k}; wire signed [63:0] value_{k};"

@@ -24,7 +24,7 @@ eligibilities, and a plain run what was half summed; marks of active inputs (of
 
 from typing import Any, NamedTuple, Self
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -41,7 +41,11 @@ from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
 
-LANES = (1, 2, 4, 8, 16)
+LANES = (1, 2, 4, 8, 16, 32)
+PIPELINED_LANES = 8
+"""From so many lanes on, weights rounded at random in every tick want a block every few cycles."""
+ALL = 0xFFFFFFFF
+"""The index of a trace that stands for all of a variable."""
 
 
 def check_lanes(lanes: int, neurons: int = 1) -> None:
@@ -128,7 +132,7 @@ class Core(Unit):
     plan
         The network.
     lanes
-        Synapses a cycle: 1, 2, 4, 8 or 16.
+        Synapses a cycle: 1, 2, 4, 8, 16 or 32.
     neurons
         Neurons a cycle, a power of two, `lanes` at most; fewer where a population reads signals
         that come one at a time, and one where it is judged.
@@ -136,7 +140,8 @@ class Core(Unit):
         Whether digests are made; without, `digest` is 0 and the core is smaller.
     trace
         Whether the architectural writes are brought out, by channel: ``trace_0_valid``,
-        ``trace_0_variable``, ``trace_0_index``, ``trace_0_value`` and so on.
+        ``trace_0_variable``, ``trace_0_index``, ``trace_0_value`` and so on. The index
+        :data:`ALL` says that all of a variable are 0, which is passed over.
     bus
         Whether a bus takes the place of the two streams: see :class:`Inside`.
 
@@ -240,7 +245,8 @@ class Core(Unit):
         self.channels = channels(self.taps, self.sequencer.apart)
         self.with_digest, self.trace = digest, trace
         self.sequencer.latency = LATENCY
-        for k in range(len(self.channels) if trace else 0):
+        self.traces = len(self.channels) + len(self.sequencer.rests) if trace else 0
+        for k in range(self.traces):
             members |= {
                 f"trace_{k}_valid": Out(1),
                 f"trace_{k}_variable": Out(VARIABLE_BITS),
@@ -284,15 +290,16 @@ class Core(Unit):
         for channel in self.channels:
             channel.join(m)
         if self.with_digest:
-            m.submodules.digest = digest = Digest(self.channels)
+            m.submodules.digest = digest = Digest(self.channels, self.sequencer.rests)
             m.d.comb += [self.digest.eq(digest.digest), digest.clear.eq(self.tick)]
-        if self.trace:
-            for k, channel in enumerate(self.channels):
-                for field in ("valid", "variable", "index", "value"):
-                    value = getattr(channel, field)
-                    for stage in range(LATENCY):  # As late as the end of the tick.
-                        value = later(m, value, f"trace_{k}_{field}_{stage}")
-                    m.d.comb += getattr(self, f"trace_{k}_{field}").eq(value)
+        shown = [(c.valid, c.variable, c.index, c.value) for c in self.channels]
+        shown += [(r.valid, r.variable.number, ALL, 0) for r in self.sequencer.rests]
+        for k in range(self.traces):
+            for field, value in zip(("valid", "variable", "index", "value"), shown[k], strict=True):
+                member = getattr(self, f"trace_{k}_{field}")
+                for stage in range(LATENCY):  # As late as the end of the tick.
+                    value = later(m, Value.cast(value), f"trace_{k}_{field}_{stage}")
+                m.d.comb += member.eq(value)
         self._randomness(m)
         self._connect(m)
         m.submodules.sequencer = sequencer = self.sequencer
@@ -360,7 +367,10 @@ class Core(Unit):
                 m.submodules[f"fields_{name}_{k}"] = fields
                 clients.append(fields)
         if clients:
-            m.submodules.randomness = blocks = BlockSource()
+            many = self.lanes >= PIPELINED_LANES and any(
+                q.learner.words for q in self.plan.learners
+            )
+            m.submodules.randomness = blocks = BlockSource(len(clients), pipelined=many)
             share(m, blocks, clients, self.sequencer.seed, self.sequencer.trial)
 
     def _connect(self, m: Module) -> None:

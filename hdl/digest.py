@@ -7,8 +7,8 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value, signed
 
-from goldenspike.golden.digest import CONSTANT, column
-from goldenspike.hdl.units.common import Tap
+from goldenspike.golden.digest import CONSTANT, MASK, column, of_write
+from goldenspike.hdl.units.common import Rest, Tap, later
 
 LATENCY = 4
 """Cycles from a write to its place in the digest."""
@@ -95,6 +95,12 @@ def crc(variable: Value, index: Value, value: Value) -> Value:
     return reduce(xor, added, Const(CONSTANT, 32))
 
 
+def of_rest(rest: Rest) -> int:
+    """Return the sum of the CRC-32 of what is left out."""
+    number, (size,) = rest.variable.number, rest.variable.shape
+    return sum(of_write(number, index, 0) for index in range(size)) & MASK
+
+
 class Digest(Elaboratable):
     """Sums the CRC-32 of the writes on all channels.
 
@@ -102,6 +108,8 @@ class Digest(Elaboratable):
     ----------
     channels
         The writes.
+    rests
+        Those left out.
 
     Members
     -------
@@ -111,8 +119,8 @@ class Digest(Elaboratable):
         Out: the sum, :data:`LATENCY` cycles after the last write.
     """
 
-    def __init__(self, channels: list[Channel]) -> None:
-        self.channels = channels
+    def __init__(self, channels: list[Channel], rests: list[Rest]) -> None:
+        self.channels, self.rests = channels, rests
         self.clear = Signal(name="digest_clear")
         self.digest = Signal(32, name="digest")
 
@@ -132,6 +140,9 @@ class Digest(Elaboratable):
                 ]
             m.d.sync += hashed.eq(Mux(valid, crc(variable, index, value), 0))
             terms.append(hashed)
+        if self.rests:
+            left = (Mux(rest.valid, Const(of_rest(rest), 32), 0) for rest in self.rests)
+            terms.append(later(m, later(m, reduce(add, left)[:32], "left_out"), "left_out_later"))
         total = Signal(32)
         m.d.sync += total.eq(reduce(add, terms))  # Modulo 2**32, as the digest is.
         m.d.sync += self.digest.eq(Mux(self.clear, 0, self.digest) + total)

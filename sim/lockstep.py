@@ -6,6 +6,7 @@ On a mismatch both run again with a trace of that tick, and the first write that
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from goldenspike.golden.plan import Plan
+from goldenspike.golden.plan import Plan, Variable
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import bench, host, verilog
-from goldenspike.hdl.core import Core
+from goldenspike.hdl.core import ALL, Core
 from goldenspike.sim import simulators
 from goldenspike.sim.toolchain import Simulator
 
@@ -231,6 +232,15 @@ def step_name(plan: Plan, place: int) -> str:
     return f"pass {place // plan.ticks}, tick {place % plan.ticks}"
 
 
+def _writes(variables: dict[int, Variable], rows: list[list[int]]) -> Iterator[tuple[int, ...]]:
+    """Yield the writes of a core's trace, those passed over among them."""
+    for number, index, value in rows:
+        if index == ALL:
+            yield from ((number, k, value) for k in range(variables[number].shape[0]))
+        else:
+            yield number, index, value
+
+
 def explain(
     before: Session,
     stimulus: Stimulus,
@@ -262,8 +272,9 @@ def explain(
     )
     golden = outcome.trace[outcome.trace[:, 0] == tick][:, 1:]
     variables = {v.number: v for v in plan.variables.values()}
-    missing = Counter(map(tuple, golden.tolist())) - Counter(map(tuple, hardware.tolist()))
-    extra = Counter(map(tuple, hardware.tolist())) - Counter(map(tuple, golden.tolist()))
+    seen = Counter(_writes(variables, hardware.tolist()))
+    wanted = Counter(map(tuple, golden.tolist()))
+    missing, extra = wanted - seen, seen - wanted
     step = step_name(plan, tick)
     for number, index, value in golden.tolist():
         if (number, index, value) in missing:

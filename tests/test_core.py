@@ -442,7 +442,7 @@ def test_signals_to_a_bus_come_one_at_a_time() -> None:
 
 @pytest.mark.parametrize("lanes", [0, 3, 32, -1, "8"])
 def test_lanes_must_be_a_power_of_two(lanes: Any) -> None:
-    message = f"Lanes must be one of 1, 2, 4, 8, 16, not {lanes!r}"
+    message = f"Lanes must be one of 1, 2, 4, 8, 16, 32, not {lanes!r}"
     planned = changed()
     raises_without_warnings(message, lambda: Core(planned, lanes))
 

@@ -87,7 +87,7 @@ def test_command_verifies_a_board(port: str, capfd: Any, monkeypatch: Any) -> No
         (["--port", "/dev/no_such_port"], "Port must be a serial port that can be opened at"),
         ([], "device: Board must be named by --port or be --simulate, not neither"),
         (["--port", "x", "--simulate"], "device: Board must be named by --port or be"),
-        (["--simulate", "--lanes", "3"], "device: Lanes must be one of 1, 2, 4, 8, 16, not 3"),
+        (["--simulate", "--lanes", "3"], "device: Lanes must be one of 1, 2, 4, 8, 16, 32, not 3"),
         (["--port", "/dev/null"], "Port must be a serial port that can be opened at"),
     ],
 )

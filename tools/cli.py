@@ -41,7 +41,7 @@ Experiment = Annotated[
 Seed = Annotated[
     int | None, typer.Option(help="Of all randomness, instead of the experiment's.", min=0)
 ]
-Lanes = Annotated[int, typer.Option(help="Synapses a clock cycle: 1, 2, 4, 8 or 16.")]
+Lanes = Annotated[int, typer.Option(help="Synapses a clock cycle: 1, 2, 4, 8, 16 or 32.")]
 Neurons = Annotated[int, typer.Option(help="Neurons a clock cycle: as many as lanes, or fewer.")]
 Out = Annotated[
     Path | None,
@@ -288,7 +288,7 @@ def device(
     baud: Annotated[
         int, typer.Option(help="Bits a second, as the bitstream was made for.", min=1)
     ] = 1_000_000,
-    lanes: Annotated[int, typer.Option(help="Of a simulated board: 1, 2, 4, 8 or 16.")] = 8,
+    lanes: Annotated[int, typer.Option(help="Of a simulated board: 1, 2, 4, 8, 16 or 32.")] = 8,
     neurons: Annotated[int, typer.Option(help="Of a simulated board: 1, or up to its lanes.")] = 1,
     simulator: Annotated[
         Literal["verilator", "icarus"], typer.Option(help="What a simulated board runs in.")

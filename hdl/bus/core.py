@@ -45,7 +45,7 @@ class AxiCore(Unit):
     plan
         The network.
     lanes
-        Synapses a cycle: 1, 2, 4, 8 or 16.
+        Synapses a cycle: 1, 2, 4, 8, 16 or 32.
     digest
         Whether digests are made.
 

@@ -36,6 +36,13 @@ class Tap(NamedTuple):
     value: Value
 
 
+class Rest(NamedTuple):
+    """Writes that are left out as all would be of 0: whether, in this cycle, and to what."""
+
+    valid: Value
+    variable: Variable
+
+
 def times(value: Value, constant: int) -> Value:
     """Return ``value * constant`` as a sum of shifts: an address is not worth a multiplier."""
     shifts = [k for k in range(constant.bit_length()) if constant >> k & 1]

@@ -57,9 +57,9 @@ class LearnUnit(Elaboratable):
     -------
     pre
         What steps the presynaptic neurons.
-    factors, making, learn, busy
-        In, Out, In, Out: start of a phase; whether it is under way, from the next cycle on.
-        `factors` is None where there are none to make.
+    factors, making, draw, drawing, learn, busy
+        In, Out, ...: start of a phase; whether it is under way, from the next cycle on. `factors`
+        is None where there are none to make, and `draw` where no words of columns are drawn.
     needed
         Out, with the factors: whether a visit changes anything.
     enabled, first, fresh, due
@@ -159,9 +159,11 @@ class LearnUnit(Elaboratable):
             phases = (f"{name}_factors",)
             self.taps += self.steps.taps(phases, k * width, variable, self.factored, values)
         self.fields: list[FieldSource] = []
+        self.draw = Signal(name=f"{name}_draw") if learner.words else None
+        self.drawing = Signal(name=f"{name}_drawing")
         if learner.words:
             number = q.number
-            self.row_words = FieldSource(RANDOM_BITS, 1, Stream.ROUNDING_ROW + number)
+            self.row_words = FieldSource(RANDOM_BITS, 1, Stream.ROUNDING_ROW + number, ahead=True)
             self.column_words = FieldSource(RANDOM_BITS, lanes, Stream.ROUNDING_COLUMN + number)
             self.fields = [self.row_words, self.column_words]
 
@@ -260,7 +262,7 @@ class LearnUnit(Elaboratable):
             with m.If(valid & steps.there(factored, k) & (made["factor"] != 0)):
                 m.d.comb += needed.eq(1)
         if learner.skips:
-            with m.If(self.factors):
+            with m.If(self.factors | self.flush):
                 m.d.sync += self.needed.eq(0)
             with m.Elif(needed):
                 m.d.sync += self.needed.eq(1)
@@ -279,11 +281,11 @@ class LearnUnit(Elaboratable):
             given[lane] |= unpacked(read.data, learner.factor.outputs)
         m.d.comb += self.making.eq(scaling | valid)
 
-    def _columns(self, m: Module, group: Signal) -> tuple[Signal, list[Value]]:
-        """Add what draws the words of columns; return whether it is at it, and those of a group."""
-        drawing, place = Signal(), Signal(range(self.groups))
+    def _columns(self, m: Module, group: Signal) -> list[Value]:
+        """Add what draws the words of columns; return those of a group."""
+        drawing, place = self.drawing, Signal(range(self.groups))
         source = self.column_words
-        with m.If(self.learn):
+        with m.If(self.draw):
             m.d.sync += [drawing.eq(1), place.eq(0)]
         with m.Elif(drawing & source.hit):
             m.d.sync += place.eq(place + 1)
@@ -307,7 +309,7 @@ class LearnUnit(Elaboratable):
                 read.addr.eq(group),
             ]
             found.append(read.data)
-        return drawing, found
+        return found
 
     def _visit(self, m: Module, group: Signal, given: list[dict[str, Value]]) -> None:
         """Add the visit of the synapses, row by row, group by group."""
@@ -319,16 +321,17 @@ class LearnUnit(Elaboratable):
         last = group == groups - 1
         go = held
         start = self.learn
-        drawing, columns = Signal(), []
-        if learner.words:
-            drawing, columns = self._columns(m, group)
-            start = later(m, drawing, "drew") & ~drawing
+        columns = []
+        if self.draw is not None:
+            columns = self._columns(m, group)
             source = self.row_words
             m.d.comb += [
                 source.flush.eq(self.flush),
                 source.high.eq(self.high),
                 source.request.eq(held),
                 source.index.eq(row),
+                source.soon.eq(streaming & rows.o.valid),
+                source.next_index.eq(rows.o.payload.row),
             ]
             go = held & source.hit
         m.d.comb += rows.start.eq(start)
@@ -355,7 +358,6 @@ class LearnUnit(Elaboratable):
         stages = 3 if learner.synapse is not None else 2
         valid, at = go, self.address
         place = Cat(group, row)
-        under_way = streaming | drawing | (start if learner.words else 0)
         delayed = []
         for k in range(stages):
             valid = later(m, valid, f"valid_{k}")
@@ -363,7 +365,7 @@ class LearnUnit(Elaboratable):
             place = later(m, place, f"place_{k}")
             delayed.append(valid)
         m.d.comb += [
-            self.busy.eq(under_way | Cat(delayed).any()),
+            self.busy.eq(streaming | Cat(delayed).any()),
             self.write_address.eq(at),
         ]
         known = unpacked(later(m, values, "values"), learner.pre.outputs)

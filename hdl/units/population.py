@@ -50,6 +50,8 @@ class PopulationUnit(Elaboratable):
         In, Out: scores of neurons ``group * lanes`` and on, in the next cycle.
     read_address, read_delay, read_enable, read_word
         The signals of an update, so many ticks ago, for projections.
+    added, rested
+        Out: currents were added since the last update; after that, all was 0.
     steps, stepped
         How its neurons are visited; Out: ``(valid, step)`` a cycle before signals are reported.
     reported, signals, outputs
@@ -120,6 +122,7 @@ class PopulationUnit(Elaboratable):
         self.taps: list[Tap] = []
         self.channels = 0
         self.sounded = Signal(population.depth, name=f"{name}_sounded")
+        self.added, self.rested = Signal(name=f"{name}_added"), Signal(name=f"{name}_rested")
         for field in population.state:
             self.tap(plan.variables[f"{name}.{field}"], self.stepped, self.next_state, field)
         self.outputs = [
@@ -232,6 +235,14 @@ class PopulationUnit(Elaboratable):
             m.d.sync += signal.eq(output_ports(neuron)["signal"])
             m.d.sync += [one.eq(output_ports(neuron)[f]) for f, one in outputs.items()]
         self._signals(m)
+        moving = Cat(value for one in self.next_state for value in one.values()).any()
+        with m.If(self.update):
+            m.d.sync += [self.added.eq(0), self.rested.eq(1)]
+        with m.Else():
+            with m.If(self.add):
+                m.d.sync += self.added.eq(1)
+            with m.If((stepping & moving) | (reported & Cat(self.signals).any())):
+                m.d.sync += self.rested.eq(0)
         m.d.comb += self.busy.eq(driving | stepping | reported | drawing)
         return m
 

@@ -71,12 +71,16 @@ class Schedule:
         """Return whether two phases of it are never under way at once."""
         return a in self.before[b] or b in self.before[a]
 
-    def build(self, m: Module, name: str, running: Value, hold: Any = 0) -> Value:
-        """Add what starts the phases while `running`; return whether all are over, in this cycle.
+    def build(
+        self, m: Module, name: str, running: Value, hold: Any = 0
+    ) -> tuple[Value, dict[str, Signal]]:
+        """Add what starts the phases while `running`, but none in a cycle of `hold`.
 
-        No phase starts in a cycle of `hold`. `running` must fall in the cycle after the end.
+        Returns whether all are over, in this cycle; and, until then, which have begun. `running`
+        must fall in the cycle after the end.
         """
         overs: dict[str, Value] = {}
+        begins: dict[str, Signal] = {}
         registers = []
         for phase in self.phases:
             begun = Signal(name=f"{name}_{phase.name}_begun")
@@ -93,9 +97,9 @@ class Schedule:
             with m.If(over):
                 m.d.sync += ended.eq(1)
             registers += [begun, ended]
-            overs[phase.name] = over
+            overs[phase.name], begins[phase.name] = over, begun
         done = Signal(name=f"{name}_done")
         m.d.comb += done.eq(reduce(and_, overs.values(), running & Const(1)))
         with m.If(done):
             m.d.sync += [register.eq(0) for register in registers]
-        return done
+        return done, begins

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value
 
 from goldenspike.golden.plan import UPDATE, Plan
 from goldenspike.golden.planned import PlannedPopulation, PlannedProjection
 from goldenspike.hdl.cell import shape
-from goldenspike.hdl.units.common import HostedMemory, Tap, times
+from goldenspike.hdl.units.common import HostedMemory, Rest, Tap, times
 from goldenspike.hdl.units.judge import Judge
 from goldenspike.hdl.units.objective import ObjectiveUnit
 from goldenspike.hdl.units.population import PopulationUnit
@@ -70,6 +70,8 @@ class Sequencer(Elaboratable):
         Names of the projections that deliver early.
     latency
         Cycles from a write to its place in the digest.
+    rests
+        Out: what is left out of a tick, as it would be of zeros.
     schedules
         By the state in which they run.
     """
@@ -117,6 +119,8 @@ class Sequencer(Elaboratable):
                 tap = Tap((self.tick_end.name,), 0, variable, self.tick_end, Const(0), error)
                 self.taps.append(tap)
             self.registers.append(Registers("errors", [self.reference, self.perturbed]))
+        self.rests: list[Rest] = []
+        self.resting: list[tuple[str, Value, Signal]] = []
         self.schedules = self._schedules(early=watch is None)
 
     def elaborate(self, platform: Any) -> Module:
@@ -191,10 +195,11 @@ class Sequencer(Elaboratable):
             self._judge(m, clear, advance, ended)
         names = ("FIRST", "TICK", "REWARD", "LEARN")
         running = {name: Signal(name=f"running_{name.lower()}") for name in names}
-        done = {
-            name: schedule.build(m, name.lower(), running[name], hold)
-            for name, schedule in self.schedules.items()
-        }
+        done = {}
+        for name, schedule in self.schedules.items():
+            done[name], begun = schedule.build(m, name.lower(), running[name], hold)
+            for phase, due, left_out in self.resting if name == "TICK" else ():
+                m.d.comb += left_out.eq(done[name] & due & ~begun[phase])
         m.d.comb += self.ahead.eq(~running["FIRST"])
         begin = "FIRST" if "FIRST" in done else "TICK"
 
@@ -371,23 +376,55 @@ class Sequencer(Elaboratable):
             uses += tuple(f"signals of {other.name}" for other in p.signals.values())
             if self.watch is not None:
                 uses += ("reports",)
-            phases.append(Phase(unit.update, unit.busy, 1, after, uses))
+            moves: Any = 1
+            if self._may_rest(p):
+                moves = ~unit.rested | unit.added
+                self._rest(unit.update.name, Const(1), [f"{p.name}.{f}" for f in p.state])
+            phases.append(Phase(unit.update, unit.busy, moves, after, uses))
         traced = [q for q in plan.projections if q.traces("output")]
         phases += [self._trace(q, tracing & _arrived(q, tick)) for q in traced]
-        for q in plan.learners:
+        for q in sorted(plan.learners, key=lambda q: -q.pre.size * q.post.size):
             learner: Any = self.own[q.name].learner
             now = self.flags[1] & _arrived(q, tick)
-            after = self._updated(q.post)
+            modulators = learner.learner.modulators.values()
+            before = tuple(n for p in (q.post, *modulators) for n in self._updated(p))
+            after = before
             if learner.factors is not None:
-                modulators = learner.learner.modulators.values()
-                after += tuple(n for other in modulators for n in self._updated(other))
                 uses = tuple(f"signals of {other.name}" for other in modulators)
-                phases.append(Phase(learner.factors, learner.making, now, after, uses))
-                after = (learner.factors.name,)
+                given = [self.populations.get(other.name) for other in modulators]
+                wanted = now
+                if q.learner is not None and q.learner.rests and None not in given:
+                    sounding = Cat(unit.sounding(0) for unit in given if unit is not None)
+                    wanted = now & sounding.any()
+                    names = [f"{q.name}.{f}" for f in learner.learner.factor.outputs]
+                    self._rest(learner.factors.name, now, names)
+                phases.append(Phase(learner.factors, learner.making, wanted, after, uses))
+                now, after = wanted, (*after, learner.factors.name)
+            if learner.draw is not None:
+                phases.append(Phase(learner.draw, learner.drawing, now, before))
+                after += (learner.draw.name,)
             after += (learner.pre.start.name,)
             uses = (f"synapses of {q.name}",)
             phases.append(Phase(learner.learn, learner.busy, now & learner.needed, after, uses))
         return phases
+
+    def _may_rest(self, p: PlannedPopulation) -> bool:
+        """Return whether a population may be passed over where it would stay as it is.
+
+        Not if anything follows its reports, or reads signals of other ticks.
+        """
+        reward = self.plan.reward
+        followed = [q.pre for q in self.plan.learners if not q.delay]
+        followed += [q.post for q in self.plan.learners]
+        if reward is not None:
+            followed.append(reward.readout)
+        return self.watch is None and p not in followed and p.depth == 1 and p.rests
+
+    def _rest(self, phase: str, due: Any, names: list[str]) -> None:
+        """Note what is left out where a phase is that would be `due`."""
+        left_out = Signal(name=f"{phase}_left_out")
+        self.resting.append((phase, due, left_out))
+        self.rests += [Rest(left_out, self.plan.variables[name]) for name in names]
 
     def _updated(self, p: PlannedPopulation) -> tuple[str, ...]:
         """Return the phase in which the signals of a population come, if it computes."""

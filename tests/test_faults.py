@@ -305,6 +305,56 @@ FAULTS |= {
         "resting",
     ),
 }
+FAULTS |= {
+    "nothing waits for its turn": Fault(
+        "units/schedule.py",
+        "wanted.append(users[what])",
+        "pass",
+        "trial 7, pass 0, tick 0: hidden.v[0]",
+    ),
+    "signals are read before they are there": Fault(
+        "units/schedule.py",
+        "[name for name in phase.after if name in self.before]",
+        "[]",
+        "trial 7, pass 0, tick 0: out.y[0]",
+        "traced",
+    ),
+    "what rests is not digested": Fault(
+        "units/sequencer.py",
+        "left_out.eq(done[name] & due & ~begun[phase])",
+        "left_out.eq(0)",
+        "trial 7, pass 0, tick 0: spikes_to_hidden.factor[0]",
+        "traced",
+    ),
+    "what stirs is taken to rest": Fault(
+        "units/population.py",
+        "m.d.sync += self.added.eq(1)",
+        "m.d.sync += self.added.eq(0)",
+        "trial 7, pass 0, tick 2: teacher.y[0]",
+        "traced",
+    ),
+    "what is early is for the same tick": Fault(
+        "core.py",
+        "Mux(self.sequencer.ahead, words, 0)",
+        "0",
+        "trial 7, pass 0, tick 1: hidden.v[0]",
+        "traced",
+    ),
+    "silence is that of the tick before": Fault(
+        "units/population.py",
+        "self.sounded.bit_select(now, 1).eq(1)",
+        "self.sounded.bit_select(now + 1, 1).eq(1)",
+        "trial 7, pass 0, tick 0: out.y[0]",
+        "weights",
+    ),
+    "words fetched ahead are taken for those of now": Fault(
+        "units/variates.py",
+        "Mux(hits[1], buffers[1], buffers[0])",
+        "Mux(hits[0], buffers[1], buffers[0])",
+        "trial 7, pass 0, tick 2: spikes_to_hidden.w[1, 1]",
+        "traced",
+    ),
+}
 MORE = {
     "rounds up too often at random": Fault(
         "fixed.py", "up.eq(rest > Value", "up.eq(rest >= Value", LEARN[1:2]

@@ -453,7 +453,10 @@ REFUSALS = {
     "no file": (["cosim", "none.toml"], ["must be a file that exists, not 'none.toml'"]),
     "other file": (["learn", "pyproject.toml"], ["pyproject.toml: Key of experiment must be"]),
     "no simulator": (["cosim", "digits", "--simulator", "x"], ["'x'", "'verilator'"]),
-    "lanes": (["cosim", "digits", "--lanes", "3"], ["Lanes must be one of 1, 2, 4, 8, 16, 32, not 3"]),
+    "lanes": (
+        ["cosim", "digits", "--lanes", "3"],
+        ["Lanes must be one of 1, 2, 4, 8, 16, 32, not 3"],
+    ),
     "neurons": (
         ["cosim", "digits", "--lanes", "2", "--neurons", "4"],
         ["Neurons of 2 lanes must be one of 1, 2, not 4"],

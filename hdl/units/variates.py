@@ -136,7 +136,7 @@ class FieldSource(Unit):
     Members
     -------
     flush
-        In: what was fetched, or is on its way, counts no more.
+        In: what was fetched counts no more; nothing is on its way, as all is awaited.
     want, block, taken, granted, x0, x1
         Asks for a block; it is taken, and later granted with its words.
     """
@@ -178,9 +178,8 @@ class FieldSource(Unit):
                 hits[k].eq(valid[k] & (tag == wanted)),
                 nexts[k].eq(valid[k] & (tag == after)),
             ]
-        # How many of its blocks were taken, and how many came; blocks that count no more.
+        # How many of the blocks that fill a buffer were taken, and how many came.
         asked, turn = Signal(range(blocks + 1)), Signal(range(blocks + 1))
-        lost = Signal(range(2 * blocks + 1))
         filling, target, last_target = Signal(), Signal(32 - shift), Signal(32 - shift)
         place, last_place = Signal(range(max(count, 2))), Signal(range(max(count, 2)))
         beginning = Signal()
@@ -188,7 +187,7 @@ class FieldSource(Unit):
         early = (self.soon & ~nexts.any()) if self.ahead else 0
         m.d.comb += [
             self.hit.eq(hits.any()),
-            beginning.eq(~filling & (lost == 0) & (first | early)),
+            beginning.eq(~filling & (first | early)),
             target.eq(Mux(filling, last_target, Mux(first, wanted, after))),
             # Not in the place of what is needed now.
             place.eq(Mux(filling, last_place, hits[0] if self.ahead else 0)),
@@ -197,7 +196,6 @@ class FieldSource(Unit):
         ]
         chosen = buffers[0] if count == 1 else Mux(hits[1], buffers[1], buffers[0])
         m.d.comb += self.fields.eq(chosen >> (self.index[:shift] * self.bits))
-        arriving = self.granted & (lost == 0)
         with m.If(self.want & self.taken):
             m.d.sync += [
                 filling.eq(1),
@@ -207,7 +205,7 @@ class FieldSource(Unit):
             ]
             with m.If(beginning):
                 m.d.sync += valid.bit_select(place, 1).eq(0)
-        with m.If(arriving):
+        with m.If(self.granted):
             for k in range(blocks):
                 part = slice(k * BLOCK_BITS, (k + 1) * BLOCK_BITS)
                 for number, buffer in enumerate(buffers):
@@ -220,17 +218,8 @@ class FieldSource(Unit):
                     valid.bit_select(last_place, 1).eq(1),
                     Array(tags)[last_place].eq(last_target),
                 ]
-        with m.If(self.granted & (lost != 0)):
-            m.d.sync += lost.eq(lost - 1)
         with m.If(self.flush):
-            under_way = lost + asked + (self.want & self.taken) - turn - self.granted
-            m.d.sync += [
-                valid.eq(0),
-                turn.eq(0),
-                asked.eq(0),
-                filling.eq(0),
-                lost.eq(under_way),
-            ]
+            m.d.sync += valid.eq(0)
         return m
 
 

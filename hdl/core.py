@@ -36,6 +36,7 @@ from goldenspike.hdl.units.commands import Commands
 from goldenspike.hdl.units.common import HostedMemory, Steps, Tap, Unit, later
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
+from goldenspike.hdl.units.report import ReportUnit
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
@@ -94,8 +95,10 @@ class Inside(wiring.Signature):
         Out: the tick under way; whether the first pass is over.
     last, update
         Out: in the cycle of `tick`: whether it is a pass's last; whether it is but an update.
-    reported, population, index, signal
-        Out: a neuron of a population has a signal in this cycle.
+    reports
+        In: which populations report their signals, by number.
+    reported, accepted, population, index, signal
+        Out, In, Out: a neuron of a population has a signal, which stands until it is accepted.
     """
 
     def __init__(self) -> None:
@@ -116,7 +119,9 @@ class Inside(wiring.Signature):
                 "again": Out(1),
                 "last": Out(1),
                 "update": Out(1),
+                "reports": In(32),
                 "reported": Out(1),
+                "accepted": In(1),
                 "population": Out(8),
                 "index": Out(16),
                 "signal": Out(32),
@@ -165,8 +170,6 @@ class Core(Unit):
     def __new__(cls, plan: Plan, lanes: int = 8, neurons: int = 1, **options: bool) -> Self:
         """Check the arguments: what raises later leaves hardware that complains of being unused."""
         check(plan, lanes, neurons)
-        if neurons > 1 and options.get("bus"):
-            raise ValueError(f"Neurons must be 1 where signals go to a bus, not {neurons}")
         return super().__new__(cls)
 
     def __init__(
@@ -214,7 +217,10 @@ class Core(Unit):
             depth = packing.words * plan.ticks
             self.sources[p.name] = HostedMemory(f"{p.name}_inputs", packing.shape, depth)
         delivering = {**self.synapses, **self.mirrors}
-        watch = Watch(plan.ticks) if bus else None
+        watch = None
+        if bus:
+            units = self.populations.values()
+            watch = Watch(plan.ticks, [ReportUnit(u.population, u.packing) for u in units])
         self.sequencer = Sequencer(plan, self.populations, delivering, self.sources, watch)
         self.objective = self.sequencer.objective
         self.taps: list[Tap] = list(self.sequencer.taps)
@@ -345,14 +351,18 @@ class Core(Unit):
             inside.update.eq(watch.update),
             self.tick.eq(sequencer.tick),
         ]
-        for number, unit in enumerate(self.populations.values()):
-            (valid, index), (signal,) = unit.reported, unit.signals
-            with m.If(valid):
+        m.d.comb += watch.reports.eq(inside.reports)
+        for number, one in enumerate(watch.reporters):
+            m.submodules[f"report_{number}"] = one
+            self._read(m, self.plan.neurons[number], 0, one.rows)
+            row = one.rows.o
+            m.d.comb += row.ready.eq(inside.accepted)
+            with m.If(row.valid):
                 m.d.comb += [
                     inside.reported.eq(1),
                     inside.population.eq(number),
-                    inside.index.eq(index),
-                    inside.signal.eq(signal),
+                    inside.index.eq(row.payload.row),
+                    inside.signal.eq(row.payload.signal),
                 ]
 
     def _randomness(self, m: Module) -> None:

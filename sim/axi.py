@@ -46,9 +46,11 @@ class Trials:
     events: list[list[int]]
 
 
-def prepare(plan: Plan, lanes: int, simulator: Simulator) -> tuple[AxiCore, simulators.Build]:
+def prepare(
+    plan: Plan, lanes: int, simulator: Simulator, *, neurons: int = 1
+) -> tuple[AxiCore, simulators.Build]:
     """Return a core on AXI and the simulation built of it."""
-    core = AxiCore(plan, lanes)
+    core = AxiCore(plan, lanes, neurons)
     sources = [("core.v", verilog.convert(core, TOP))]
     return core, simulators.build(sources, TOP, simulator)
 

@@ -434,13 +434,7 @@ def test_neurons_must_be_no_more_than_lanes() -> None:
     raises_without_warnings(message, lambda: Core(planned, 4, 8))
 
 
-def test_signals_to_a_bus_come_one_at_a_time() -> None:
-    message = "Neurons must be 1 where signals go to a bus, not 2"
-    planned = changed()
-    raises_without_warnings(message, lambda: Core(planned, 4, 2, bus=True))
-
-
-@pytest.mark.parametrize("lanes", [0, 3, 32, -1, "8"])
+@pytest.mark.parametrize("lanes", [0, 3, 64, -1, "8"])
 def test_lanes_must_be_a_power_of_two(lanes: Any) -> None:
     message = f"Lanes must be one of 1, 2, 4, 8, 16, 32, not {lanes!r}"
     planned = changed()

@@ -461,10 +461,6 @@ REFUSALS = {
         ["cosim", "digits", "--lanes", "2", "--neurons", "4"],
         ["Neurons of 2 lanes must be one of 1, 2, not 4"],
     ),
-    "neurons on a bus": (
-        ["verilog", "digits", "--bus", "axi", "--neurons", "2"],
-        ["Neurons must be 1 on axi, not 2"],
-    ),
     "lanes of Verilog": (["verilog", "digits", "--lanes", "0"], ["Lanes must be one of", "not 0"]),
     "waves": (["cosim", "digits", "--waves", "x.fst"], [".vcd", "'x.fst'"]),
     "waves of both": (

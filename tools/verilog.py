@@ -83,14 +83,13 @@ def run(
         choice("Bus", bus, BUSES)
         if header is not None and bus != "axi":
             raise ValueError(f"Header must be that of a core on axi, not {bus!r}")
-        if neurons > 1 and bus == "axi":
-            raise ValueError(f"Neurons must be 1 on axi, not {neurons}")
     job = prepare(name)
     path = out or Path("build") / job.experiment.name / "core.v"
     ready(icarus=check)
     top = module_name(job.experiment.name)
     with input_errors(name):
-        core: Any = AxiCore(job.plan, lanes) if bus == "axi" else Core(job.plan, lanes, neurons)
+        kind: Any = AxiCore if bus == "axi" else Core
+        core = kind(job.plan, lanes, neurons)
     with console.waiting("Amaranth and Yosys write the Verilog"):
         text = convert(core, top)
     written = documents(core, top, path, header)

@@ -46,6 +46,8 @@ class AxiCore(Unit):
         The network.
     lanes
         Synapses a cycle: 1, 2, 4, 8, 16 or 32.
+    neurons
+        Neurons a cycle, a power of two, `lanes` at most.
     digest
         Whether digests are made.
 
@@ -64,17 +66,19 @@ class AxiCore(Unit):
         If there is no such core, or it has more populations than ``REPORT`` has bits.
     """
 
-    def __new__(cls, plan: Plan, lanes: int = 8, **options: bool) -> Self:
+    def __new__(cls, plan: Plan, lanes: int = 8, neurons: int = 1, **options: bool) -> Self:
         """Check the arguments: what raises later leaves hardware that complains of being unused."""
-        check(plan, lanes)
+        check(plan, lanes, neurons)
         if len(plan.neurons) > TICKS_BIT:
             raise ValueError(
                 f"Populations of a core on AXI must be {TICKS_BIT} at most, not {len(plan.neurons)}"
             )
         return super().__new__(cls)
 
-    def __init__(self, plan: Plan, lanes: int = 8, *, digest: bool = True) -> None:
-        self.core = core = Core(plan, lanes, digest=digest, bus=True)
+    def __init__(
+        self, plan: Plan, lanes: int = 8, neurons: int = 1, *, digest: bool = True
+    ) -> None:
+        self.core = core = Core(plan, lanes, neurons, digest=digest, bus=True)
         self.map = register_map(core)
         self.plan, self.lanes, self.channels = plan, lanes, core.channels
         self.target = AxiLiteTarget(self.map.address_bits)
@@ -98,7 +102,7 @@ class AxiCore(Unit):
         elif "errors" in words:
             self.errors = WordsIn(core.region("errors"), words["errors"])
             incoming("errors", self.errors, 32)
-        self.events_out = EventsOut(max((p.size for p in plan.neurons), default=1))
+        self.events_out = EventsOut()
         self.streams["m_axis_events"] = (Out(AxiStream(EVENT.size)), self.events_out.axi)
         members: dict[str, Any] = {"aclk": In(1), "aresetn": In(1)}
         bus = In(AxiLite(self.map.address_bits))
@@ -150,6 +154,8 @@ class AxiCore(Unit):
         ]
         m.d.comb += [
             out.events.eq(control.events),
+            inside.reports.eq(control.events),
+            inside.accepted.eq(out.accepted),
             out.tick.eq(core.tick),
             out.digest.eq(core.digest),
             control.tick.eq(core.tick),
@@ -214,7 +220,7 @@ class AxiCore(Unit):
         waits = late & (inside.now >= events.arrived) if events is not None else 0
         m.d.comb += [
             inside.hold.eq(out.hold | waits),
-            control.counts_stalls.eq(running & inside.hold),
+            control.counts_stalls.eq(running & (inside.hold | (inside.reported & ~out.accepted))),
             control.counts_runs.eq(ended),
             control.counts_events_out.eq(out.sent),
             control.counts_ticks.eq(self.core.tick),

@@ -10,21 +10,16 @@ from goldenspike.hdl.bus.axi_stream import EVENT, AxiStream
 from goldenspike.hdl.bus.register_map import TICKS_BIT
 from goldenspike.hdl.units.common import Unit
 
-MARGIN = 4
-"""Entries beyond a population's neurons: an end of a tick, and what is on its way."""
+DEPTH, MARGIN = 32, 4
+"""Entries of the queue; those that are left for ends of ticks, and what is on its way."""
 
 
 class EventsOut(Unit):
     """Queues the signals that are not 0, of the populations that are reported.
 
-    The core is held before a phase unless all that a phase can bring has room, so that nothing is
+    An event is accepted when there is room, and the core is held until there is, so that nothing is
     ever dropped. An end of a tick follows its events, its `value` is the digest; `tlast` marks the
     ends of a pass and of an update. Without ends of ticks there are no packets.
-
-    Parameters
-    ----------
-    neurons
-        Of the largest population.
 
     Members
     -------
@@ -32,24 +27,23 @@ class EventsOut(Unit):
         The stream.
     events : In(32)
         What is reported, as the register REPORT has it.
-    reported, population, index, signal : In
-        A neuron's signal, in this cycle.
+    reported, accepted, population, index, signal : In, Out, In, In, In
+        A neuron's signal, which stands until it is accepted.
     tick, last, update, digest : In
         A tick or an update ends, in this cycle; whether it is a pass's last tick.
     hold : Out(1)
-        There is no room for a phase.
+        There is no room.
     sent : Out(1)
         A neuron's event is queued, in this cycle.
     """
 
-    def __init__(self, neurons: int) -> None:
-        self.neurons = neurons
-        self.depth = 1 << (neurons + MARGIN - 1).bit_length()
+    def __init__(self) -> None:
         super().__init__(
             {
                 "axi": Out(AxiStream(EVENT.size)),
                 "events": In(32),
                 "reported": In(1),
+                "accepted": Out(1),
                 "population": In(8),
                 "index": In(16),
                 "signal": In(32),
@@ -65,13 +59,14 @@ class EventsOut(Unit):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         axi = self.axi
-        queue: Any = SyncFIFOBuffered(width=EVENT.size + 1, depth=self.depth)
+        queue: Any = SyncFIFOBuffered(width=EVENT.size + 1, depth=DEPTH)
         m.submodules.queue = queue
         event = Signal(EVENT)
         ends = self.tick & self.events[TICKS_BIT]
-        chosen = self.events.bit_select(self.population[:5], 1)
         m.d.comb += [
-            self.sent.eq(self.reported & chosen & (self.signal != 0)),
+            self.hold.eq(queue.level > DEPTH - MARGIN),
+            self.accepted.eq(~self.hold & ~ends),
+            self.sent.eq(self.reported & self.accepted),
             event.neuron.eq(Mux(ends, 0, self.index)),
             event.population.eq(Mux(ends, 0, self.population)),
             event.value.eq(Mux(ends, self.digest, self.signal)),
@@ -79,7 +74,6 @@ class EventsOut(Unit):
             event.update.eq(ends & self.update),
             queue.w_en.eq(self.sent | ends),
             queue.w_data.eq(Cat(event, ends & (self.last | self.update))),
-            self.hold.eq(queue.level > self.depth - (self.neurons + MARGIN)),
             Cat(axi.tdata, axi.tlast).eq(queue.r_data),
             axi.tvalid.eq(queue.r_rdy),
             queue.r_en.eq(axi.tready),

@@ -12,6 +12,7 @@ from goldenspike.hdl.units.judge import Judge
 from goldenspike.hdl.units.objective import ObjectiveUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.registers import Registers
+from goldenspike.hdl.units.report import ReportUnit
 from goldenspike.hdl.units.rows import words_of
 from goldenspike.hdl.units.schedule import Phase, Schedule
 from goldenspike.hdl.units.synapses import SynapseUnit
@@ -24,12 +25,15 @@ class Watch:
     -------
     hold
         In: no phase starts.
+    reporters, reports
+        What reports the signals of populations; In: which ones do.
     now, again, last, update
         Out: which tick it is; whether a run's first pass is over; while `tick` is set: whether it
         is a pass's last, and whether it is none but an update.
     """
 
-    def __init__(self, ticks: int) -> None:
+    def __init__(self, ticks: int, reporters: list[ReportUnit]) -> None:
+        self.reporters, self.reports = reporters, Signal(len(reporters), name="reports")
         self.hold, self.again = Signal(name="hold"), Signal(name="again")
         self.now = Signal(range(max(ticks, 2)), name="now")
         self.last, self.update = Signal(name="last"), Signal(name="update")
@@ -45,7 +49,7 @@ class Sequencer(Elaboratable):
     populations, synapses, sources
         Its units, by name.
     watch
-        For a bus, if there is one. Then signals are reported by one population at a time, and
+        For a bus, if there is one. Then populations report their signals, one at a time, and
         nothing is delivered before the tick that it is for, as its inputs may still be to come.
 
     Members
@@ -374,8 +378,6 @@ class Sequencer(Elaboratable):
             after = tuple(n for other in p.signals.values() for n in self._updated(other))
             uses = (f"sums of {p.name}", f"variates of {p.name}")
             uses += tuple(f"signals of {other.name}" for other in p.signals.values())
-            if self.watch is not None:
-                uses += ("reports",)
             moves: Any = 1
             if self._may_rest(p):
                 moves = ~unit.rested | unit.added
@@ -406,6 +408,11 @@ class Sequencer(Elaboratable):
             after += (learner.pre.start.name,)
             uses = (f"synapses of {q.name}",)
             phases.append(Phase(learner.learn, learner.busy, now & learner.needed, after, uses))
+        for k, one in enumerate(self.watch.reporters if self.watch is not None else ()):
+            p = plan.neurons[k]
+            uses = ("reports", f"signals of {p.name}")
+            wanted, after = self.watch.reports[k], self._updated(p)
+            phases.append(Phase(one.start, one.busy, wanted, after, uses))
         return phases
 
     def _may_rest(self, p: PlannedPopulation) -> bool:
@@ -418,7 +425,7 @@ class Sequencer(Elaboratable):
         followed += [q.post for q in self.plan.learners]
         if reward is not None:
             followed.append(reward.readout)
-        return self.watch is None and p not in followed and p.depth == 1 and p.rests
+        return p not in followed and p.depth == 1 and p.rests
 
     def _rest(self, phase: str, due: Any, names: list[str]) -> None:
         """Note what is left out where a phase is that would be `due`."""

@@ -191,10 +191,10 @@ def reach(
     return bounds, max(widest)
 
 
-def rests(cell: Cell, constants: Any, silent: Iterable[str]) -> bool:
-    """Return whether next state and outputs are all 0 wherever the `silent` fields are."""
+def rests(cell: Cell, constants: Any, silent: Iterable[str], fields: Iterable[str]) -> bool:
+    """Return whether some fields of next state and outputs are 0 wherever the `silent` ones are."""
     bounds, _ = reach(cell, constants, silent=silent)
-    return all(bound.low == bound.high == 0 for bound in bounds.values())
+    return all(bounds[name].low == bounds[name].high == 0 for name in fields)
 
 
 def check(cell: Cell, constants: Any, where: str) -> int:

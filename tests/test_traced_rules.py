@@ -238,6 +238,32 @@ def test_what_is_skipped_would_have_changed_nothing(
         assert np.array_equal(weights, dense[name])
 
 
+@pytest.mark.parametrize("seed", [*COVERING, *range(300, 320)])
+def test_random_networks_learn_as_if_nothing_were_skipped(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = traced_case(seed)
+    dense = case.session.copy()
+    case.session.learn(case.stimulus, case.samples)
+    for q in case.plan.learners:
+        assert q.learner is not None
+        monkeypatch.setattr(type(q.learner.params), "skips", False)
+    dense.learn(case.stimulus, case.samples)
+    for name, array in case.session.arrays.items():
+        assert np.array_equal(array, dense.arrays[name]), name
+
+
+def test_what_rests_is_what_stays_at_zero() -> None:
+    planned = plan(network())
+    rest = {p.name: p.rests for p in planned.neurons}
+    # Errors read signals, so they are not asked.
+    assert rest == {"hidden": True, "readout": True, "errors": False, "teacher": True}
+    assert all(q.learner is not None and q.learner.rests for q in planned.learners)
+    (pair, *_) = plan(network(STDP)).learners
+    assert pair.learner is not None
+    assert not pair.learner.rests
+
+
 def test_skipping_is_seen_in_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan(network())
     stimulus = stimulate(planned)

@@ -156,10 +156,9 @@ class PlannedPopulation:
         if self.module is None or self.draws or self.signals or self.perturbation is not None:
             return False
         cell = self.module.STEP
-        names = [
-            name for group, name, _ in cell.ports(self.constants).named() if group != "outputs"
-        ]
-        return ranges.rests(cell, self.constants, names)
+        ports = cell.ports(self.constants).named()
+        silent = [name for group, name, _ in ports if group != "outputs"]
+        return ranges.rests(cell, self.constants, silent, [*self.state, "signal"])
 
     @property
     def receptors(self) -> tuple[str, ...]:
@@ -267,8 +266,9 @@ class Learner:
     def rests(self) -> bool:
         """Whether nothing is learned, and no factor is but 0, in ticks without third factors."""
         part = self.factor
-        silent = self.modulators
-        return self.skips and part is not None and ranges.rests(part.cell, part.constants, silent)
+        if part is None or not self.skips:
+            return False
+        return ranges.rests(part.cell, part.constants, self.modulators, part.outputs)
 
     @property
     def interval(self) -> int:

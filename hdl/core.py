@@ -31,7 +31,7 @@ from amaranth.lib.wiring import In, Out
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedPopulation
-from goldenspike.hdl.digest import LATENCY, VARIABLE_BITS, Digest, channels
+from goldenspike.hdl.digest import VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.commands import Commands
 from goldenspike.hdl.units.common import HostedMemory, Steps, Tap, Unit, later
 from goldenspike.hdl.units.mirror import MirrorUnit
@@ -249,8 +249,10 @@ class Core(Unit):
             for region in self.regions:
                 region.at = at
         self.channels = channels(self.taps, self.sequencer.apart)
-        self.with_digest, self.trace = digest, trace
-        self.sequencer.latency = LATENCY
+        self.summed = Digest(self.channels, self.sequencer.rests) if digest else None
+        self.trace = trace
+        if self.summed is not None:
+            self.sequencer.latency = self.summed.latency
         self.traces = len(self.channels) + len(self.sequencer.rests) if trace else 0
         for k in range(self.traces):
             members |= {
@@ -295,15 +297,16 @@ class Core(Unit):
             source.build(m)
         for channel in self.channels:
             channel.join(m)
-        if self.with_digest:
-            m.submodules.digest = digest = Digest(self.channels, self.sequencer.rests)
+        digest = self.summed
+        if digest is not None:
+            m.submodules.digest = digest
             m.d.comb += [self.digest.eq(digest.digest), digest.clear.eq(self.tick)]
         shown = [(c.valid, c.variable, c.index, c.value) for c in self.channels]
         shown += [(r.valid, r.variable.number, ALL, 0) for r in self.sequencer.rests]
         for k in range(self.traces):
             for field, value in zip(("valid", "variable", "index", "value"), shown[k], strict=True):
                 member = getattr(self, f"trace_{k}_{field}")
-                for stage in range(LATENCY):  # As late as the end of the tick.
+                for stage in range(self.sequencer.latency):  # As late as the end of the tick.
                     value = later(m, Value.cast(value), f"trace_{k}_{field}_{stage}")
                 m.d.comb += member.eq(value)
         self._randomness(m)
@@ -377,9 +380,8 @@ class Core(Unit):
                 m.submodules[f"fields_{name}_{k}"] = fields
                 clients.append(fields)
         if clients:
-            many = self.lanes >= PIPELINED_LANES and any(
-                q.learner.words for q in self.plan.learners
-            )
+            words = any(q.learner is not None and q.learner.words for q in self.plan.learners)
+            many = words and self.lanes >= PIPELINED_LANES
             m.submodules.randomness = blocks = BlockSource(len(clients), pipelined=many)
             share(m, blocks, clients, self.sequencer.seed, self.sequencer.trial)
 

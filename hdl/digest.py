@@ -8,10 +8,10 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value, signed
 
 from goldenspike.golden.digest import CONSTANT, MASK, column, of_write
-from goldenspike.hdl.units.common import Rest, Tap, later
+from goldenspike.hdl.units.common import Rest, Tap, balanced, later
 
-LATENCY = 4
-"""Cycles from a write to its place in the digest."""
+TERMS = 4
+"""Hashes that are summed in a cycle, and then such sums."""
 VARIABLE_BITS = 8
 INDEX_BIT, VALUE_BIT, VALUE_BITS = 32, 64, 64
 
@@ -39,10 +39,10 @@ class Channel:
 
         def selected(values: list[Value]) -> Value:
             pairs = zip(self.taps, values, strict=True)
-            return reduce(or_, (Mux(tap.valid, value, 0) for tap, value in pairs))
+            return balanced(or_, (Mux(tap.valid, value, 0) for tap, value in pairs))
 
         m.d.comb += [
-            self.valid.eq(reduce(or_, (tap.valid for tap in self.taps))),
+            self.valid.eq(balanced(or_, (tap.valid for tap in self.taps))),
             self.variable.eq(selected([Const(tap.variable.number) for tap in self.taps])),
             self.index.eq(selected([tap.index for tap in self.taps])),
             self.value.eq(selected([tap.value for tap in self.taps])),
@@ -92,7 +92,7 @@ def crc(variable: Value, index: Value, value: Value) -> Value:
     columns[-1] = reduce(xor, extension, columns[-1])
     message = Cat(variable, index, value)
     added = (Mux(bit, Const(of_bit, 32), 0) for bit, of_bit in zip(message, columns, strict=True))
-    return reduce(xor, added, Const(CONSTANT, 32))
+    return balanced(xor, [*added, Const(CONSTANT, 32)])
 
 
 def of_rest(rest: Rest) -> int:
@@ -116,11 +116,17 @@ class Digest(Elaboratable):
     clear
         In: the sum starts again, with what arrives in this cycle.
     digest
-        Out: the sum, :data:`LATENCY` cycles after the last write.
+        Out: the sum, `latency` cycles after the last write.
+    latency
+        Cycles from a write to its place in the sum.
     """
 
     def __init__(self, channels: list[Channel], rests: list[Rest]) -> None:
         self.channels, self.rests = channels, rests
+        terms, levels = len(channels) + bool(rests), 1
+        while terms > TERMS**levels:
+            levels += 1
+        self.latency, self.levels = levels + 3, levels
         self.clear = Signal(name="digest_clear")
         self.digest = Signal(32, name="digest")
 
@@ -142,8 +148,13 @@ class Digest(Elaboratable):
             terms.append(hashed)
         if self.rests:
             left = (Mux(rest.valid, Const(of_rest(rest), 32), 0) for rest in self.rests)
-            terms.append(later(m, later(m, reduce(add, left)[:32], "left_out"), "left_out_later"))
-        total = Signal(32)
-        m.d.sync += total.eq(reduce(add, terms))  # Modulo 2**32, as the digest is.
-        m.d.sync += self.digest.eq(Mux(self.clear, 0, self.digest) + total)
+            left_out = balanced(add, left)[:32]
+            terms.append(later(m, later(m, left_out, "left_out"), "left_out_later"))
+        for level in range(self.levels):
+            groups = [terms[k : k + TERMS] for k in range(0, len(terms), TERMS)]
+            terms = [
+                later(m, balanced(add, group)[:32], f"total_{level}_{k}")  # Modulo 2**32.
+                for k, group in enumerate(groups)
+            ]
+        m.d.sync += self.digest.eq(Mux(self.clear, 0, self.digest) + terms[0])
         return m

@@ -1,6 +1,6 @@
 """What the units share: taps, regions, memories."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,6 +47,15 @@ def times(value: Value, constant: int) -> Value:
     """Return ``value * constant`` as a sum of shifts: an address is not worth a multiplier."""
     shifts = [k for k in range(constant.bit_length()) if constant >> k & 1]
     return reduce(add, (value << k for k in shifts))
+
+
+def balanced(operator: Callable[[Any, Any], Any], values: Iterable[Any]) -> Any:
+    """Return what an operator makes of values, in a tree: as few after another as can be."""
+    found = list(values)
+    while len(found) > 1:
+        pairs = zip(found[::2], found[1::2], strict=False)
+        found = [operator(a, b) for a, b in pairs] + found[len(found) & ~1 :]
+    return found[0]
 
 
 def later(m: Module, value: Value, name: str) -> Signal:

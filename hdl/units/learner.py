@@ -281,11 +281,11 @@ class LearnUnit(Elaboratable):
             given[lane] |= unpacked(read.data, learner.factor.outputs)
         m.d.comb += self.making.eq(scaling | valid)
 
-    def _columns(self, m: Module, group: Signal) -> list[Value]:
+    def _columns(self, m: Module, group: Signal, draw: Signal) -> list[Value]:
         """Add what draws the words of columns; return those of a group."""
         drawing, place = self.drawing, Signal(range(self.groups))
         source = self.column_words
-        with m.If(self.draw):
+        with m.If(draw):
             m.d.sync += [drawing.eq(1), place.eq(0)]
         with m.Elif(drawing & source.hit):
             m.d.sync += place.eq(place + 1)
@@ -323,7 +323,7 @@ class LearnUnit(Elaboratable):
         start = self.learn
         columns = []
         if self.draw is not None:
-            columns = self._columns(m, group)
+            columns = self._columns(m, group, self.draw)
             source = self.row_words
             m.d.comb += [
                 source.flush.eq(self.flush),

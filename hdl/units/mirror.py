@@ -1,6 +1,5 @@
 """A projection that mirrors another one: it delivers that one's weights, transposed."""
 
-from functools import reduce
 from operator import add
 from typing import Any
 
@@ -11,7 +10,7 @@ from goldenspike.golden.synapses import delta
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import shape
 from goldenspike.hdl.fixed import align
-from goldenspike.hdl.units.common import Region, Steps, Tap, later, memory
+from goldenspike.hdl.units.common import Region, Steps, Tap, balanced, later, memory
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.hdl.units.synapses import SynapseUnit
@@ -127,7 +126,7 @@ class MirrorUnit(Elaboratable):
         with m.If(summing):
             # Sums of currents of one neuron fit its accumulator, as the plan has checked.
             first = later(m, began, "first")
-            m.d.sync += total.eq(Mux(first, 0, total) + align(reduce(add, products), q.shift))
+            m.d.sync += total.eq(Mux(first, 0, total) + align(balanced(add, products), q.shift))
         neuron = later(m, later(m, of_row, "neuron"), "neuron_later")
         m.d.comb += [
             self.adding.eq(later(m, summing & later(m, ended, "last"), "adding")),

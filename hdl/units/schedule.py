@@ -5,7 +5,9 @@ from functools import reduce
 from operator import and_
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
+
+from goldenspike.hdl.units.common import balanced
 
 
 class Phase(NamedTuple):
@@ -99,7 +101,7 @@ class Schedule:
             registers += [begun, ended]
             overs[phase.name], begins[phase.name] = over, begun
         done = Signal(name=f"{name}_done")
-        m.d.comb += done.eq(reduce(and_, overs.values(), running & Const(1)))
+        m.d.comb += done.eq(balanced(and_, [running, *overs.values()]))
         with m.If(done):
             m.d.sync += [register.eq(0) for register in registers]
         return done, begins

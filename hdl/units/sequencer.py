@@ -341,11 +341,12 @@ class Sequencer(Elaboratable):
         def prepare(q: PlannedProjection) -> None:
             if q.learner is None:
                 return
-            pre = self.own[q.name].learner.pre
+            unit: Any = self.own[q.name]
+            pre = unit.learner.pre
             after = () if q.delay else self._updated(q.pre)
             uses = (f"signals of {q.pre.name}",)
-            if q.filter is not None:
-                after, uses = (self.own[q.name].filter.start.name,), (f"filtered {q.name}",)
+            if unit.filter is not None:
+                after, uses = (unit.filter.start.name,), (f"filtered {q.name}",)
             elif pre.follows:
                 uses = ()
             condition = self.flags[1] & _arrived(q, tick)
@@ -408,12 +409,14 @@ class Sequencer(Elaboratable):
             after += (learner.pre.start.name,)
             uses = (f"synapses of {q.name}",)
             phases.append(Phase(learner.learn, learner.busy, now & learner.needed, after, uses))
-        for k, one in enumerate(self.watch.reporters if self.watch is not None else ()):
-            p = plan.neurons[k]
-            uses = ("reports", f"signals of {p.name}")
-            wanted, after = self.watch.reports[k], self._updated(p)
-            phases.append(Phase(one.start, one.busy, wanted, after, uses))
+        if self.watch is not None:
+            phases += map(self._report, plan.neurons, self.watch.reporters, self.watch.reports)
         return phases
+
+    def _report(self, p: PlannedPopulation, unit: ReportUnit, wanted: Any) -> Phase:
+        """Return the phase in which a population reports its signals to a bus."""
+        uses = ("reports", f"signals of {p.name}")
+        return Phase(unit.start, unit.busy, wanted, self._updated(p), uses)
 
     def _may_rest(self, p: PlannedPopulation) -> bool:
         """Return whether a population may be passed over where it would stay as it is.

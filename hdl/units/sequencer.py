@@ -260,10 +260,11 @@ class Sequencer(Elaboratable):
                 m.d.sync += second.eq(1)
                 with m.If(flags[0] & ~tracing):
                     m.next = begin
-                with m.Elif(flags[1] & (plan.reward is not None or renewed)):
-                    m.next = "COUNTED" if renewed else "REWARD"
                 with m.Else():
                     m.next = "DONE"
+                    if plan.reward is not None or renewed:
+                        with m.If(flags[1]):
+                            m.next = "COUNTED" if renewed else "REWARD"
             if self.judge is not None:
                 phases("REWARD", "LEARN")
                 phases("LEARN", "ADVANCE" if plan.online else "LEARNED")

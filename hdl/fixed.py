@@ -40,15 +40,38 @@ def align(x: Any, shift: int) -> Value:
     return Value.cast(x).shift_left(shift)
 
 
+def signed_digits(number: int) -> list[tuple[int, int]]:
+    """Return place and sign of the canonical signed digits of a number of 0 or more, lowest first.
+
+    They are as few as can be, and no two are neighbours: 7 is 8 - 1.
+    """
+    found = []
+    for place in range(number.bit_length() + 1):
+        if number >> place & 1:
+            sign = -1 if number >> place & 2 else 1
+            number -= sign << place
+            found.append((place, sign))
+    return found
+
+
 def multiply(a: Any, b: Any) -> Value:
     """Return the exact product; constants come last.
 
-    A power of two is a shift, a factor of one bit an AND, one of two bits (a Rademacher variate) a
-    single adder. Only the rest is a multiplier.
+    A power of two is a shift, a constant of two signed digits (``1 - 2**-k`` is one) an adder, a
+    factor of one bit an AND, one of two bits (a Rademacher variate) an adder. Only the rest is a
+    multiplier.
     """
     a, b = Value.cast(a), Value.cast(b)
-    if isinstance(b, Const) and b.value.bit_count() <= 1 and b.value >= 0:
-        return align(a, b.value.bit_length() - 1) if b.value else Const(0)
+    if isinstance(b, Const) and b.value >= 0:
+        digits = signed_digits(b.value)
+        if len(digits) <= 1:
+            return align(a, digits[0][0]) if digits else Const(0)
+        if len(digits) == 2:
+            (low, sign), (high, _) = digits
+            terms = align(a, high), align(a, low)
+            total = terms[0] + terms[1] if sign > 0 else terms[0] - terms[1]
+            fitting = total[: len(a) + len(b)]  # As many bits as a product has.
+            return fitting.as_signed() if a.shape().signed else fitting
     if min(len(a), len(b)) > 2:
         return a * b
     if len(a) < len(b):

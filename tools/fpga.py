@@ -42,18 +42,18 @@ class Device:
         ``"ecp5"`` or ``"ice40"``.
     arguments
         By which nextpnr knows it.
-    pins
-        How many signals it can have outside.
+    few_pins
+        Whether a core has more ports than its package has pins.
     """
 
     family: str
     arguments: tuple[str, ...]
-    pins: int
+    few_pins: bool = False
 
 
 DEVICES = {
-    "ecp5_85k": Device("ecp5", ("--85k", "--package", "CABGA756", "--speed", "6"), 365),
-    "ice40_up5k": Device("ice40", ("--up5k", "--package", "sg48"), 39),
+    "ecp5_85k": Device("ecp5", ("--85k", "--package", "CABGA756", "--speed", "6")),
+    "ice40_up5k": Device("ice40", ("--up5k", "--package", "sg48"), few_pins=True),
 }
 
 

@@ -81,6 +81,35 @@ def multiply(a: Any, b: Any) -> Value:
     return first - last if b.shape().signed else last if len(b) == 1 else first + last
 
 
+def rounds_up(
+    m: Module, rest: Value, rounding: int, word: Any, odd: Value, negative: Value
+) -> Signal:
+    """Return whether a number is rounded up, from what is left of it: never if that is 0.
+
+    Parameters
+    ----------
+    rest
+        The bits that are dropped, one at least.
+    word
+        The random word, for stochastic rounding.
+    odd, negative
+        Whether the integer below the number is odd, and whether the number is negative.
+    """
+    up = Signal()
+    shift = len(rest)
+    if rounding == Rounding.HALF_UP:
+        m.d.comb += up.eq(rest[-1])
+    elif rounding == Rounding.HALF_EVEN:
+        m.d.comb += up.eq(rest[-1] & (rest[:-1].any() | odd))
+    elif rounding == Rounding.TOWARD_ZERO:
+        m.d.comb += up.eq(negative & rest.any())
+    elif rounding == Rounding.STOCHASTIC and shift <= RANDOM_BITS:
+        m.d.comb += up.eq(rest > Value.cast(word)[RANDOM_BITS - shift :])
+    elif rounding == Rounding.STOCHASTIC:
+        m.d.comb += up.eq(rest[shift - RANDOM_BITS :] > word)
+    return up
+
+
 def round_shift(m: Module, x: Any, shift: int, rounding: int, word: Any) -> Value:
     """Return ``x / 2**shift`` rounded to an integer; exact where `shift` is not positive."""
     if shift <= 0:
@@ -89,20 +118,9 @@ def round_shift(m: Module, x: Any, shift: int, rounding: int, word: Any) -> Valu
     unrounded = Signal(Shape(max(len(x), shift + 1), x.shape().signed))
     m.d.comb += unrounded.eq(x)
     quotient = unrounded.shift_right(shift)
-    rest = unrounded[:shift]
     if rounding == Rounding.FLOOR:
         return quotient
-    up = Signal()
-    if rounding == Rounding.HALF_UP:
-        m.d.comb += up.eq(rest[-1])
-    elif rounding == Rounding.HALF_EVEN:
-        m.d.comb += up.eq(rest[-1] & (rest[:-1].any() | quotient[0]))
-    elif rounding == Rounding.TOWARD_ZERO:
-        m.d.comb += up.eq((x < 0) & rest.any())
-    elif shift <= RANDOM_BITS:
-        m.d.comb += up.eq(rest > Value.cast(word)[RANDOM_BITS - shift :])
-    else:
-        m.d.comb += up.eq(rest[shift - RANDOM_BITS :] > word)
+    up = rounds_up(m, unrounded[:shift], rounding, word, quotient[0], x < 0)
     return named(m, quotient + up, "rounded")
 
 

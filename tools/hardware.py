@@ -54,9 +54,11 @@ CELLS = {
     "ice40": ("SB_LUT4", ("SB_MAC16",), ("SB_RAM40_4K", "SB_SPRAM256KA"), "ICESTORM_LC"),
 }
 """By family: tables, multipliers and RAMs as Yosys calls them, logic cells as nextpnr does."""
-HEADS = (
-    *("core", "lanes, neurons ", "operations a cycle ", "candidates a cycle "),
-    *("idle tick ", "LUT4 ", "DSP ", "RAM ", "cells ", "MHz "),
+HEADS = ("core", "lanes ", "ops ", "learn ", "idle ", "LUT4 ", "DSP ", "RAM ", "cells ", "MHz ")
+LEGEND = (
+    "lanes: synapses and neurons a cycle. ops, learn: synaptic operations and learning candidates "
+    "a cycle. idle: cycles of a silent tick. LUT4, DSP, RAM: by Yosys. cells, MHz: logic cells and "
+    "clock after routing. Cores without digests."
 )
 
 
@@ -167,6 +169,7 @@ def run(
     rows += [tuple(peer) for peer in known.peers]
     console.show("Hardware", HEADS, rows)
     console.say(f"{dt.datetime.now(dt.UTC):%Y-%m-%d}: {versions(designs)}")
+    console.say(LEGEND)
     console.say(known.source)
     if update:
         TABLE.write_text(write_table(known, known.figures | found), encoding="utf-8")

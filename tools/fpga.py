@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,8 @@ def _beside_python() -> str:
 def version(tool: str) -> str:
     """Return the version of nextpnr, as it says."""
     done = subprocess.run([program(tool), "--version"], capture_output=True, text=True, check=False)
-    return (done.stdout + done.stderr).split("Version ")[-1].rstrip().rstrip(")").strip('"')
+    found = re.search(r"Version (?:nextpnr-)?([^)]+)\)", done.stdout + done.stderr)
+    return found[1] if found is not None else "of an unknown version"
 
 
 def yosys_version() -> str:

@@ -309,6 +309,11 @@ class Session:
         fmt = self.plan.variables[f"{projection}.w"].format
         return raw.copy() if self.kind == "ideal" else fmt.to_float(raw.astype(np.int64))
 
+    def signals(self, population: str) -> np.ndarray:
+        """Return the signals, ``(neurons,)``, of a population of neurons in the last tick."""
+        choice("Population", population, [p.name for p in self.plan.neurons])
+        return self._scratch[f"{population}.signal"].copy()
+
     def save(self) -> dict[str, Any]:
         """Return all that the following trials depend on."""
         return {"trial": self.trial, **{k: v.copy() for k, v in self.arrays.items()}}

@@ -40,15 +40,38 @@ def align(x: Any, shift: int) -> Value:
     return Value.cast(x).shift_left(shift)
 
 
+def signed_digits(number: int) -> list[tuple[int, int]]:
+    """Return place and sign of the canonical signed digits of a number of 0 or more, lowest first.
+
+    They are as few as can be, and no two are neighbours: 7 is 8 - 1.
+    """
+    found = []
+    for place in range(number.bit_length() + 1):
+        if number >> place & 1:
+            sign = -1 if number >> place & 2 else 1
+            number -= sign << place
+            found.append((place, sign))
+    return found
+
+
 def multiply(a: Any, b: Any) -> Value:
     """Return the exact product; constants come last.
 
-    A power of two is a shift, a factor of one bit an AND, one of two bits (a Rademacher variate) a
-    single adder. Only the rest is a multiplier.
+    A power of two is a shift, a constant of two signed digits (``1 - 2**-k`` is one) an adder, a
+    factor of one bit an AND, one of two bits (a Rademacher variate) an adder. Only the rest is a
+    multiplier.
     """
     a, b = Value.cast(a), Value.cast(b)
-    if isinstance(b, Const) and b.value.bit_count() <= 1 and b.value >= 0:
-        return align(a, b.value.bit_length() - 1) if b.value else Const(0)
+    if isinstance(b, Const) and b.value >= 0:
+        digits = signed_digits(b.value)
+        if len(digits) <= 1:
+            return align(a, digits[0][0]) if digits else Const(0)
+        if len(digits) == 2:
+            (low, sign), (high, _) = digits
+            terms = align(a, high), align(a, low)
+            total = terms[0] + terms[1] if sign > 0 else terms[0] - terms[1]
+            fitting = total[: len(a) + len(b)]  # As many bits as a product has.
+            return fitting.as_signed() if a.shape().signed else fitting
     if min(len(a), len(b)) > 2:
         return a * b
     if len(a) < len(b):
@@ -56,6 +79,35 @@ def multiply(a: Any, b: Any) -> Value:
     last = Mux(b[-1], align(a, len(b) - 1), 0)
     first = Mux(b[0], a, 0) if len(b) == 2 else Const(0)
     return first - last if b.shape().signed else last if len(b) == 1 else first + last
+
+
+def rounds_up(
+    m: Module, rest: Value, rounding: int, word: Any, odd: Value, negative: Value
+) -> Signal:
+    """Return whether a number is rounded up, from what is left of it: never if that is 0.
+
+    Parameters
+    ----------
+    rest
+        The bits that are dropped, one at least.
+    word
+        The random word, for stochastic rounding.
+    odd, negative
+        Whether the integer below the number is odd, and whether the number is negative.
+    """
+    up = Signal()
+    shift = len(rest)
+    if rounding == Rounding.HALF_UP:
+        m.d.comb += up.eq(rest[-1])
+    elif rounding == Rounding.HALF_EVEN:
+        m.d.comb += up.eq(rest[-1] & (rest[:-1].any() | odd))
+    elif rounding == Rounding.TOWARD_ZERO:
+        m.d.comb += up.eq(negative & rest.any())
+    elif rounding == Rounding.STOCHASTIC and shift <= RANDOM_BITS:
+        m.d.comb += up.eq(rest > Value.cast(word)[RANDOM_BITS - shift :])
+    elif rounding == Rounding.STOCHASTIC:
+        m.d.comb += up.eq(rest[shift - RANDOM_BITS :] > word)
+    return up
 
 
 def round_shift(m: Module, x: Any, shift: int, rounding: int, word: Any) -> Value:
@@ -66,20 +118,9 @@ def round_shift(m: Module, x: Any, shift: int, rounding: int, word: Any) -> Valu
     unrounded = Signal(Shape(max(len(x), shift + 1), x.shape().signed))
     m.d.comb += unrounded.eq(x)
     quotient = unrounded.shift_right(shift)
-    rest = unrounded[:shift]
     if rounding == Rounding.FLOOR:
         return quotient
-    up = Signal()
-    if rounding == Rounding.HALF_UP:
-        m.d.comb += up.eq(rest[-1])
-    elif rounding == Rounding.HALF_EVEN:
-        m.d.comb += up.eq(rest[-1] & (rest[:-1].any() | quotient[0]))
-    elif rounding == Rounding.TOWARD_ZERO:
-        m.d.comb += up.eq((x < 0) & rest.any())
-    elif shift <= RANDOM_BITS:
-        m.d.comb += up.eq(rest > Value.cast(word)[RANDOM_BITS - shift :])
-    else:
-        m.d.comb += up.eq(rest[shift - RANDOM_BITS :] > word)
+    up = rounds_up(m, unrounded[:shift], rounding, word, quotient[0], x < 0)
     return named(m, quotient + up, "rounded")
 
 

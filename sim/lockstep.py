@@ -211,6 +211,55 @@ def lockstep(
     )
 
 
+def clocks(
+    session: Session,
+    stimulus: Stimulus,
+    samples: Any,
+    built: tuple[Core, simulators.Build],
+    *,
+    learning: bool = True,
+    timeout_s: float = 900.0,
+) -> list[int]:
+    """Return the clock cycle in which each digest of some trials comes, nothing being stalled.
+
+    Parameters
+    ----------
+    session, stimulus, samples, built
+        As of :func:`lockstep`; the network need not learn.
+    learning
+        Whether trials learn, or are plain runs.
+
+    Raises
+    ------
+    LockstepError
+        If a digest is not the golden model's, or does not come.
+    """
+    core, build = built
+    plan, before = session.plan, session.copy()
+    run = session.learn if learning else session.evaluate
+    digests = run(stimulus, samples, traced=True).digests
+    digests = digests if learning else digests[:, : plan.ticks]
+    words = []
+    for region, values in (host.register_words(before, 0) | host.weight_words(before)).items():
+        words += host.load(core, region, values)
+    flags = host.LEARN if learning else 0
+    for trial in host.trial_words(core, before, stimulus, samples, flags=flags):
+        words += trial
+    with TemporaryDirectory() as name:
+        path = Path(name) / "stimulus"
+        path.write_text("".join(f"{word:08x}\n" for word in words))
+        seen = simulators.run(
+            build,
+            BENCH,
+            parameters={"digests": digests.reshape(-1).tolist(), "cycles": SLOWEST},
+            plusargs=[f"+stimulus={path}", f"+answers={Path(name) / 'answers'}", "+unstalled"],
+            timeout_s=timeout_s,
+        )
+    if "ticks" not in seen:
+        raise LockstepError(f"Core must do as the golden model does, but did not: {seen}")
+    return seen["ticks"]
+
+
 def _readback(
     session: Session, compared: dict[str, list[int]], answers: list[int]
 ) -> Mismatch | None:

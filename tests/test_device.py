@@ -14,7 +14,7 @@ import pytest
 from goldenspike.hdl.boards import board as boards
 from goldenspike.hdl.boards.clock import Clock
 from goldenspike.sim import board, simulators
-from goldenspike.tools import bitstream, link
+from goldenspike.tools import bitstream, fpga, link
 from goldenspike.tools.cli import main
 from goldenspike.tools.console import InputError
 from goldenspike.tools.device import Device
@@ -172,7 +172,7 @@ def test_tool_that_fails_is_told_in_a_line(tmp_path: Path) -> None:
 def test_tools_are_those_on_path_or_of_the_python_packages(monkeypatch: Any) -> None:
     found = bitstream.programs(boards.platform("ulx3s_85f"))
     assert set(found) == {"YOSYS", "NEXTPNR_ECP5", "ECPPACK"}
-    monkeypatch.setattr(bitstream.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(fpga.shutil, "which", lambda *_, **__: None)
     with pytest.raises(simulators.MissingToolError, match=r"install .* goldenspike\[boards\]$"):
         bitstream.programs(boards.platform("icebreaker"))
 

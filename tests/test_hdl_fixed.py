@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Shape, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,7 +18,7 @@ from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
 from goldenspike.hdl import yosys
 from goldenspike.hdl.catalog import twin
-from goldenspike.hdl.fixed import Requantize, multiply
+from goldenspike.hdl.fixed import Requantize, multiply, signed_digits
 from goldenspike.sim.sides import cell_results, twin_results
 
 F = Format.parse
@@ -50,9 +50,9 @@ def test_products_agree_for_every_input(a: Format, b: Format) -> None:
 
 
 class Scaled(wiring.Component):
-    def __init__(self, value: int) -> None:
+    def __init__(self, value: int, kind: Shape) -> None:
         self.value = value
-        super().__init__({"x": In(4), "y": Out(16)})
+        super().__init__({"x": In(kind), "y": Out(16)})
         self.x: Any
         self.y: Any
 
@@ -62,10 +62,20 @@ class Scaled(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize("value", [0, 1, 2, 3, 64, 100, -1, -2, -5])
-def test_products_by_constants_agree_for_every_input(value: int) -> None:
-    results = twin_results(Scaled(value), [{"x": x} for x in range(16)])
-    assert [r["y"] for r in results] == [x * value & 0xFFFF for x in range(16)]
+@pytest.mark.parametrize("value", [0, 1, 2, 3, 7, 31, 40, 64, 100, 768, 4064, -1, -2, -5])
+@pytest.mark.parametrize("kind", [unsigned(4), signed(4)])
+def test_products_by_constants_agree_for_every_input(value: int, kind: Shape) -> None:
+    given = range(-8, 8) if kind.signed else range(16)
+    results = twin_results(Scaled(value, kind), [{"x": x} for x in given])
+    assert [r["y"] for r in results] == [x * value & 0xFFFF for x in given]
+
+
+@pytest.mark.parametrize("number", range(600))
+def test_signed_digits_are_of_the_number_and_no_neighbours(number: int) -> None:
+    digits = signed_digits(number)
+    assert sum(sign << place for place, sign in digits) == number
+    places = [place for place, _ in digits]
+    assert all(after - before > 1 for before, after in pairwise(places))
 
 
 BIT, SIGN = F("fxp-u1/0"), randomness.Distribution.RADEMACHER.variate
@@ -75,6 +85,7 @@ PLAIN = [
     (lif.STEP, NEURON, 1),
     (lif.STEP, NEURON._replace(decay=0), 0),
     (lif.STEP, NEURON._replace(decay=1 << 16), 0),
+    (lif.STEP, NEURON._replace(decay=(1 << 16) - (1 << 11)), 0),
     (three_factor.PERTURB, three_factor.PerturbConstants(F("fxp-s22/14"), SIGN, 1638), 0),
     (three_factor.UPDATE, WEIGHT, 1),
     (three_factor.UPDATE, WEIGHT._replace(eligibility=SIGN), 0),

@@ -17,7 +17,17 @@ from goldenspike.golden.cache import replacing
 from goldenspike.golden.trial import Session
 from goldenspike.hdl import yosys
 from goldenspike.sim import lockstep, proof
-from goldenspike.tools import bench, bench_traces, cosim, demo, models, results, training, verilog
+from goldenspike.tools import (
+    bench,
+    bench_traces,
+    cosim,
+    demo,
+    fpga,
+    models,
+    results,
+    training,
+    verilog,
+)
 from goldenspike.tools import learn as learning
 from goldenspike.tools.cli import main
 from goldenspike.tools.job import prepare
@@ -315,14 +325,8 @@ def test_verilog_is_written_read_and_described(small, out, capsys):
     assert "module small_core(" in path.read_text()
 
 
-@pytest.mark.parametrize(("family", "cell"), [("ecp5", "TRELLIS_FF"), ("ice40", "SB_DFF")])
-def test_verilog_can_be_synthesised(family, cell):
-    text = "module t(input clk, input d, output reg q); always @(posedge clk) q <= d; endmodule"
-    assert verilog.synthesise(text, "t", family).cells == {cell: 1}
-
-
 def test_verilog_prints_the_cells_of_a_synthesis(small, out, capsys, monkeypatch):
-    monkeypatch.setattr(verilog, "synthesise", lambda *_: verilog.Area({"LUT4": 5}, 0, 0))
+    monkeypatch.setattr(fpga, "synthesise", lambda *_: fpga.Area({"LUT4": 5}, 0, 0))
     options = ["--no-check", "--synth", "ecp5", "--out", str(out / "core.v")]
     assert main(["verilog", small, *options]) == 0
     assert "LUT4 │      5" in capsys.readouterr().out

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from goldenspike.hdl.boards.clock import Clock, is_ecp5
 from goldenspike.hdl.boards.uart import divisor
 from goldenspike.hdl.core import check_lanes
 from goldenspike.sim.simulators import MissingToolError, SimulationError
-from goldenspike.tools import console, results
+from goldenspike.tools import console, fpga, results
 from goldenspike.tools.console import input_errors
 from goldenspike.tools.job import prepare
 from goldenspike.tools.link import BAUD
@@ -28,7 +26,7 @@ NAME = "top"
 LIMIT_S = 7200.0
 ECP5_TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")
 ICE40_TOOLS = ("yosys", "nextpnr-ice40", "icepack")
-EXTRA = "install the Python package goldenspike[boards]"
+LOG = "log.txt"
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def run(
 def find(name: str) -> Any:
     """Return a board's platform, or raise MissingToolError if there are no boards at all."""
     if importlib.util.find_spec("amaranth_boards") is None:
-        raise MissingToolError(f"amaranth-boards must be installed to know boards: {EXTRA}")
+        raise MissingToolError(f"amaranth-boards must be installed to know boards: {fpga.EXTRA}")
     return board.platform(name)
 
 
@@ -138,19 +136,8 @@ def programs(platform: Any) -> dict[str, str]:
     MissingToolError
         If there is one of neither.
     """
-    found = {}
     wanted = ECP5_TOOLS if is_ecp5(platform) else ICE40_TOOLS  # Boards name programmers too.
-    for tool in wanted:
-        path = shutil.which(tool) or shutil.which(f"yowasp-{tool}", path=_beside_python())
-        if path is None:
-            raise MissingToolError(f"{tool} must be installed to make a bitstream: {EXTRA}")
-        found[tool.upper().replace("-", "_")] = path
-    return found
-
-
-def _beside_python() -> str:
-    """Return where Python packages put their programs."""
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {tool.upper().replace("-", "_"): fpga.program(tool) for tool in wanted}
 
 
 def make(platform: Any, top: board.BoardTop, folder: Path, tools: dict[str, str]) -> Built:
@@ -165,7 +152,7 @@ def make(platform: Any, top: board.BoardTop, folder: Path, tools: dict[str, str]
     shutil.rmtree(folder, ignore_errors=True)
     variables = {**os.environ, **tools}
     place = platform.prepare(top, NAME, **board.options(platform)).extract(str(folder))
-    with (folder / "log.txt").open("w", encoding="utf-8") as log:
+    with (folder / LOG).open("w", encoding="utf-8") as log:
         try:
             status = subprocess.run(
                 ["sh", f"build_{NAME}.sh"],
@@ -180,22 +167,7 @@ def make(platform: Any, top: board.BoardTop, folder: Path, tools: dict[str, str]
         except subprocess.TimeoutExpired:
             raise SimulationError(f"Bitstream must be made in {LIMIT_S:g} s") from None
     if status:
-        raise SimulationError(f"Bitstream must be made, but {problem(folder)}")
-    report = json.loads((folder / f"{NAME}.report").read_text(encoding="utf-8"))
-    used = {
-        kind: (count["used"], count["available"])
-        for kind, count in report["utilization"].items()
-        if count["used"]
-    }
-    clocks = {
-        clock: (count["achieved"], count["constraint"]) for clock, count in report["fmax"].items()
-    }
+        raise SimulationError(f"Bitstream must be made, but {fpga.problem(folder / LOG)}")
+    placed = fpga.reported(folder / f"{NAME}.report")
     suffix = "bit" if is_ecp5(platform) else "bin"
-    return Built(folder / f"{NAME}.{suffix}", used, clocks, time.monotonic() - begin)
-
-
-def problem(folder: Path) -> str:
-    """Return what a tool said went wrong, in one line."""
-    lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-    errors = [line for line in lines if line.startswith("ERROR")]
-    return f"a tool said: {(errors or lines or ['nothing'])[-1]} (log: {folder / 'log.txt'})"
+    return Built(folder / f"{NAME}.{suffix}", placed.used, placed.clocks, time.monotonic() - begin)

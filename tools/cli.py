@@ -51,8 +51,13 @@ Out = Annotated[
 
 def _command(*examples: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add a command whose help ends with examples."""
+    return app.command(epilog=_examples(*examples))
+
+
+def _examples(*examples: str) -> str:
+    """Return examples as a help text ends with them."""
     lines = "\n\n".join(f"  goldenspike {example}" for example in examples)
-    return app.command(epilog=f"Examples:\n\n{lines}")
+    return f"Examples:\n\n{lines}"
 
 
 @_command("demo", "demo --trials 20000 --lockstep 100")
@@ -369,8 +374,16 @@ def reproduce(
     return work.run(names or [], everything=everything, listed=listed, hardware=rtl, out=out)
 
 
-@_command("bench", "bench --no-hardware")
+bench_app = typer.Typer(
+    invoke_without_command=True,
+    epilog=_examples("bench", "bench --no-hardware", "bench hardware"),
+)
+app.add_typer(bench_app, name="bench")
+
+
+@bench_app.callback()
 def bench(
+    context: typer.Context,
     hardware: Annotated[
         bool, typer.Option("--hardware/--no-hardware", help="Measure the simulated core too.")
     ] = True,
@@ -378,10 +391,58 @@ def bench(
         bool, typer.Option("--peers/--no-peers", help="Run other simulators that are installed.")
     ] = True,
 ) -> int:
-    """Measure how fast the engine and the simulated hardware are on this machine."""
+    """Measure how fast the engine and the simulated hardware are on this machine.
+
+    With 'hardware', measure what cores take of an FPGA and how fast they are.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
     from goldenspike.tools import bench as work
 
     return work.run(hardware=hardware, beside=peers)
+
+
+@bench_app.command(
+    "hardware",
+    epilog=_examples(
+        "bench hardware",
+        "bench hardware lif_256",
+        "bench hardware digits --route",
+        "bench hardware --all --update",
+    ),
+)
+def bench_hardware(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Networks of the benchmark (eprop_256, lif_256, node_32) or experiments.",
+            show_default="all of the benchmark",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The benchmark and all experiments that are shipped.")
+    ] = False,
+    route: Annotated[
+        bool | None,
+        typer.Option(
+            "--route/--no-route",
+            help="Place and route too, which takes minutes.",
+            show_default="the benchmark's networks",
+        ),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write what was measured to the committed table.")
+    ] = False,
+) -> int:
+    """Measure cores: cycles of a tick, cells of an FPGA, and clock.
+
+    Prints them beside those of other cores; ends with status 1 if cells, clock or cycles are worse
+    than the committed table's by more than 10 %.
+    """
+    from goldenspike.tools import hardware as work
+
+    return work.run(names or [], everything=everything, routed=route, update=update)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,43 +20,18 @@ from goldenspike.hdl.core import Core, check_lanes
 from goldenspike.hdl.verilog import convert
 from goldenspike.sim import simulators, toolchain
 from goldenspike.sim.simulators import MissingToolError, SimulationError
-from goldenspike.tools import console, integration, results
+from goldenspike.tools import console, fpga, integration, results
 from goldenspike.tools.console import input_errors
 from goldenspike.tools.job import prepare
 
-STAT = "stat.json"
 READ = f"""read_verilog core.v
 hierarchy -check -top {{top}}
 proc
 check -assert
 select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr
-tee -q -o {STAT} stat -json
+tee -q -o {fpga.STAT} stat -json
 """
-SYNTHESIS = f"""read_verilog core.v
-synth_{{family}} -top {{top}}
-tee -q -o {STAT} stat -json
-"""
-SYNTHESIS_S = 1800.0
 BUSES = ("stream", "axi")
-NO_CELL = "$scopeinfo"
-"""A mark that Yosys leaves where a module was, and counts."""
-
-
-@dataclass(frozen=True)
-class Area:
-    """What Yosys counts.
-
-    Parameters
-    ----------
-    cells
-        How many of each kind.
-    memories, bits
-        Memories and their bits; 0 once they are mapped.
-    """
-
-    cells: dict[str, int]
-    memories: int
-    bits: int
 
 
 def module_name(name: str) -> str:
@@ -105,14 +78,16 @@ def run(
             area = read_back(text, top)
             complaints = lint(text, top)
         found = f"{area.memories} memories of {area.bits} bits"
-        console.say(f"Yosys {yosys_version()} and Icarus {simulators.version('icarus')} read it:")
+        console.say(
+            f"Yosys {fpga.yosys_version()} and Icarus {simulators.version('icarus')} read it:"
+        )
         console.say(f"  {sum(area.cells.values())} cells before synthesis, {found}")
         if complaints:
             raise SimulationError(f"Verilator must not complain of {top}, but does:\n{complaints}")
         console.say(f"Verilator {simulators.version('verilator')} has nothing to complain of.")
     if synth is not None:
         with console.waiting(f"Yosys synthesises for {synth} (minutes)"):
-            area = synthesise(text, top, synth)
+            area = fpga.synthesise(core, synth)
         rows = sorted(area.cells.items(), key=lambda cell: -cell[1])
         console.show(f"Cells on {synth}", ("cell", "number "), rows)
     return 0
@@ -194,15 +169,7 @@ def lint(text: str, top: str) -> str:
         return toolchain.lint([control, path], top)
 
 
-def counted(folder: Path) -> Area:
-    """Return what Yosys's ``stat`` wrote."""
-    design = json.loads((folder / STAT).read_text(encoding="utf-8"))["design"]
-    kinds = design["num_cells_by_type"]
-    cells = {kind.lstrip("\\"): count for kind, count in kinds.items() if kind != NO_CELL}
-    return Area(cells, design["num_memories"], design["num_memory_bits"])
-
-
-def read_back(text: str, top: str) -> Area:
+def read_back(text: str, top: str) -> fpga.Area:
     """Let Yosys and Icarus read a core; return what Yosys counts.
 
     Raises
@@ -213,7 +180,7 @@ def read_back(text: str, top: str) -> Area:
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "core.v").write_text(text, encoding="utf-8")
-        _yosys(READ.format(top=top), folder)
+        fpga.run_yosys(READ.format(top=top), folder)
         done = subprocess.run(
             ["iverilog", "-g2005", "-Wall", "-s", top, "-t", "null", "core.v"],
             cwd=folder,
@@ -224,28 +191,4 @@ def read_back(text: str, top: str) -> Area:
         if done.returncode:
             tail = "\n".join(done.stderr.splitlines()[-20:])
             raise SimulationError(f"Icarus must read {top}, but does not:\n{tail}")
-        return counted(folder)
-
-
-def synthesise(text: str, top: str, family: str) -> Area:
-    """Return what Yosys makes of a core for a family of FPGAs."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "core.v").write_text(text, encoding="utf-8")
-        _yosys(SYNTHESIS.format(top=top, family=family), folder, SYNTHESIS_S)
-        return counted(folder)
-
-
-def _yosys(script: str, folder: Path, timeout_s: float = 900.0) -> None:
-    try:
-        yosys.run(script, folder, timeout_s)
-    except RuntimeError as error:
-        raise SimulationError(str(error)) from error
-
-
-def yosys_version() -> str:
-    """Return the version of Yosys."""
-    words: Sequence[str] = subprocess.run(
-        [*yosys.command(), "-V"], capture_output=True, text=True, check=True
-    ).stdout.split()
-    return words[1]
+        return fpga.counted(folder)

@@ -72,8 +72,8 @@ def has_spiked(c: Any, spike: Any) -> Any:
 @cell
 def integrate(c: Any, v: Any, current: Any, reset: Any) -> Any:
     """Return the next potential."""
-    u = align(v * c.decay, c.leak_shift) + align(current * c.drive, c.drive_shift)
-    u = u - align(reset, c.reset_shift)
+    driven = align(current * c.drive, c.drive_shift) - align(reset, c.reset_shift)
+    u = align(v * c.decay, c.leak_shift) + driven
     return requantize(u, c.frac, c.membrane, c.rounding, c.overflow, 0)
 
 

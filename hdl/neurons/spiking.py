@@ -15,10 +15,11 @@ def has_spiked(c: Any, spike: Value) -> Value:
 
 def integrate(m: Module, c: Any, v: Any, current: Value, reset: Any = None) -> Value:
     """Return the next potential; without a reset, nothing is subtracted."""
-    u = align(multiply(v, c.decay), c.leak_shift)
-    u = named(m, u + align(multiply(current, c.drive), c.drive_shift), "u")
+    leak = align(multiply(v, c.decay), c.leak_shift)
+    driven = align(multiply(current, c.drive), c.drive_shift)
     if reset is not None:
-        u = named(m, u - align(reset, c.reset_shift), "u_reset")
+        driven = named(m, driven - align(reset, c.reset_shift), "driven")  # While it leaks.
+    u = named(m, leak + driven, "u")
     return requantize(m, u, c.frac, c.membrane, c.rounding, c.overflow, 0)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from itertools import islice, product
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 
 from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding
 from goldenspike.golden.rules import learning
 from goldenspike.golden.rules.learning import LearningParams
 from goldenspike.hdl.cell import Twin
-from goldenspike.hdl.fixed import align, multiply, named, requantize
+from goldenspike.hdl.fixed import align, limit, multiply, named, requantize, rounds_up
 from goldenspike.hdl.pole import filtered
 
 f = Format.parse
@@ -27,10 +27,27 @@ def learn(m: Module, c: learning.LearnConstants, w: Value, step: Value, word: Va
     """Return the weight after an update by a step."""
     fading = align(multiply(w, c.decay), c.decay_shift)
     change = named(m, align(step, c.step_shift) - fading, "change")
+    if c.limited and c.weight_shift and change.shape().signed:
+        return limited(m, c, w, change, word)
     if c.limited:
         change = named(m, Mux(change > c.lsb, c.lsb, Mux(change < -c.lsb, -c.lsb, change)), "step")
     total = named(m, align(w, c.weight_shift) + change, "learned")
     return requantize(m, total, c.frac, c.weight, c.rounding, c.overflow, word)
+
+
+def limited(m: Module, c: learning.LearnConstants, w: Value, change: Signal, word: Value) -> Signal:
+    """Return the weight after a signed change of one LSB at most: it goes by -1, 0 or 1.
+
+    Whether there is more to limit, and whether the rest is rounded up, is told at the same time,
+    and one short adder follows: the path through an update ends here.
+    """
+    whole, rest = change.shift_right(c.weight_shift), change[: c.weight_shift]
+    beyond = named(m, (whole != 0) & (whole != -1), "beyond")
+    whole = named(m, Mux(change[-1], Const(-1, signed(2)), Mux(beyond, 1, 0)), "whole")
+    before = named(m, w + whole, "before")
+    up = rounds_up(m, rest, c.rounding, word, before[0], before < 0)
+    moved = named(m, w + named(m, whole + (up & ~beyond), "move"), "moved")
+    return limit(m, moved, c.weight, c.overflow)
 
 
 def grow(m: Module, c: learning.SumConstants, before: Value, change: Value, name: str) -> Signal:

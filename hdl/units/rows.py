@@ -74,7 +74,7 @@ class RowSource(Unit):
 
     With `all`, those that are 0 come too. `start` begins; `address` is relative to the tick's
     first word; `done` stands when the last row has been taken, until after the next start. Rows
-    come one a cycle; a word of none costs one.
+    come one a cycle, the first one three cycles after the start; a word of none costs one.
 
     Parameters
     ----------
@@ -98,6 +98,8 @@ class RowSource(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        packing = self.packing
+        each = 1 << packing.bits
         place = Signal(range(self.words + 1))  # Of the word that is read next.
         arrived = Signal()  # A word stands on `word`.
         taken = Signal()  # The word on `word` goes in this cycle.
@@ -106,49 +108,45 @@ class RowSource(Unit):
         m.d.comb += [
             self.address.eq(Mux(self.start, 0, place)),
             self.enable.eq(fetch),
-            self.done.eq(~arrived),
         ]
         with m.If(fetch):
             m.d.sync += [place.eq(self.address + 1), arrived.eq(1)]
         with m.Elif(taken):
             m.d.sync += arrived.eq(0)
-        if self.packing.bits:
-            self._packed(m, place, arrived, taken)
-        else:
-            m.d.comb += [
-                self.o.valid.eq(arrived & (self.all | (self.word != 0))),
-                self.o.payload.row.eq(place - 1),
-                self.o.payload.signal.eq(self.word),
-                taken.eq(arrived & (~self.o.valid | self.o.ready)),
-            ]
-        return m
-
-    def _packed(self, m: Module, place: Signal, arrived: Signal, taken: Signal) -> None:
-        """Send the signals of a word that are not 0, or all, the lowest first."""
-        packing = self.packing
-        each, width = 1 << packing.bits, packing.signal.width
-        sent = Signal(each)  # Those of this word that went already.
-        left, wanted = Signal(each), Signal(each)
+        # The rows of the word that was taken, which are left to be sent.
+        left, after, number = Signal(each), Signal(each), Signal(range(max(self.words, 2)))
+        sending = self.o.valid & self.o.ready
+        m.d.comb += [
+            after.eq(left & (left - 1)),
+            taken.eq(arrived & (~left.any() | (sending & ~after.any()))),
+            self.done.eq(~arrived & ~left.any()),
+            self.o.valid.eq(left.any()),
+        ]
+        with m.If(taken):
+            m.d.sync += [left.eq(self._wanted(m, last)), number.eq(place - 1)]
+        with m.Elif(sending):
+            m.d.sync += left.eq(after)
         lowest = Signal(range(each))
-        there = Signal(each, init=(1 << each) - 1)  # Those of the word that are neurons.
-        with m.If(place == self.words):
-            m.d.comb += there.eq((1 << ((packing.size - 1) % each + 1)) - 1)
-        active = Cat(self.word.word_select(k, width).any() for k in range(each))
-        m.d.comb += [wanted.eq(Mux(self.all, there, active & there)), left.eq(wanted & ~sent)]
         for k in reversed(range(each)):
             with m.If(left[k]):
                 m.d.comb += lowest.eq(k)
-        after = Signal(each)
-        m.d.comb += after.eq(left & (left - 1))
-        sending = Signal()
-        m.d.comb += [
-            self.o.valid.eq(arrived & left.any()),
-            self.o.payload.row.eq(Cat(lowest, (place - 1)[: 16 - packing.bits])),
-            self.o.payload.signal.eq(self.word.word_select(lowest, width)),
-            sending.eq(self.o.valid & self.o.ready),
-            taken.eq(arrived & (~left.any() | (sending & ~after.any()))),
-        ]
+        m.d.comb += self.o.payload.row.eq(Cat(lowest, number) if packing.bits else number)
+        if packing.signal == BIT:
+            m.d.comb += self.o.payload.signal.eq(1)
+            return m
+        word = Signal(each * packing.signal.width)
         with m.If(taken):
-            m.d.sync += sent.eq(0)
-        with m.Elif(sending):
-            m.d.sync += sent.eq(~after)
+            m.d.sync += word.eq(self.word)
+        m.d.comb += self.o.payload.signal.eq(word.word_select(lowest, packing.signal.width))
+        return m
+
+    def _wanted(self, m: Module, last: Value) -> Value:
+        """Return which rows of the word on `word` are to be sent."""
+        packing = self.packing
+        each, width = 1 << packing.bits, packing.signal.width
+        there = Signal(each, init=(1 << each) - 1)  # Those of the word that are neurons.
+        with m.If(last):
+            m.d.comb += there.eq((1 << ((packing.size - 1) % each + 1)) - 1)
+        word = Value.cast(self.word)
+        active = Cat(word.word_select(k, width).any() for k in range(each))
+        return Mux(self.all, there, active & there)

@@ -135,7 +135,9 @@ class Sequencer(Elaboratable):
         reward: Any = plan.reward
         tick, second = self.now, Signal()
         first, last = Signal(), self.last
-        m.d.comb += [first.eq(tick == 0), last.eq(tick == plan.ticks - 1)]
+        m.d.comb += last.eq(tick == plan.ticks - 1)
+        # What units are told of a tick is a cycle late: they need it when they have read.
+        m.d.sync += first.eq(tick == 0)
         perturbing, negative, tracing = self._runs(m, second)
         objective = self.objective
         for unit in self.populations.values():
@@ -147,16 +149,15 @@ class Sequencer(Elaboratable):
             ]
             window = unit.population.window
             if window is not None:
-                m.d.comb += unit.active.eq(tick >= plan.ticks - window if window else 1)
+                m.d.sync += unit.active.eq(tick >= plan.ticks - window if window else 1)
         clear, advance, ended = Signal(), Signal(), Signal()
         renewed = plan.online or bool(plan.learners)
         for unit in self.own.values():
-            delay = unit.projection.delay
+            m.d.sync += unit.fresh.eq(tick == unit.projection.delay)
             m.d.comb += [
                 unit.perturbing.eq(perturbing),
                 unit.negative.eq(negative),
                 unit.tracing.eq(tracing),
-                unit.fresh.eq(tick == delay),
                 unit.slot.eq(self.trial),
                 unit.flush.eq(clear | (advance if renewed else 0)),
                 unit.high.eq(tick << 16 if renewed else 0),
@@ -165,11 +166,11 @@ class Sequencer(Elaboratable):
                 learner: Any = unit.learner
                 interval = learner.learner.interval
                 due = self.trial[: interval.bit_length() - 1].all() if interval > 1 else 1
+                m.d.sync += learner.due.eq(last & due)
                 m.d.comb += [
                     learner.enabled.eq(flags[1]),
                     learner.first.eq(first),
                     learner.fresh.eq(unit.fresh),
-                    learner.due.eq(last & due),
                     learner.flush.eq(unit.flush),
                     learner.high.eq(unit.high),
                 ]
@@ -260,10 +261,11 @@ class Sequencer(Elaboratable):
                 m.d.sync += second.eq(1)
                 with m.If(flags[0] & ~tracing):
                     m.next = begin
-                with m.Elif(flags[1] & (plan.reward is not None or renewed)):
-                    m.next = "COUNTED" if renewed else "REWARD"
                 with m.Else():
                     m.next = "DONE"
+                    if plan.reward is not None or renewed:
+                        with m.If(flags[1]):
+                            m.next = "COUNTED" if renewed else "REWARD"
             if self.judge is not None:
                 phases("REWARD", "LEARN")
                 phases("LEARN", "ADVANCE" if plan.online else "LEARNED")

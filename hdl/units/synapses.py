@@ -100,14 +100,14 @@ class SynapseUnit(Elaboratable):
         if rule is not None:
             self.factor = Signal(shape(rule.factor.factor), name=f"{name}_factor")
             layout |= {field: shape(fmt) for field, fmt in rule.state.items()}
-            perturbation = projection.weight_perturbation
+            perturbation, stride = projection.weight_perturbation, rule.perturbation.stride
             if perturbation is not None and perturbation.code is None:
                 bits = int(perturbation.distribution)
-                self.weight_fields = FieldSource(bits, lanes, perturbation.stream)
+                self.weight_fields = FieldSource(bits, lanes, perturbation.stream, stride=stride)
                 self.fields.append(self.weight_fields)
             if rule.words:
                 stream = Stream.ROUNDING + projection.number
-                self.rounding_fields = FieldSource(RANDOM_BITS, lanes, stream)
+                self.rounding_fields = FieldSource(RANDOM_BITS, lanes, stream, stride=stride)
                 self.fields.append(self.rounding_fields)
         self.learner = None
         if projection.learner is not None:

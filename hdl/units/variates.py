@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
 from goldenspike.golden.cell import Nothing
@@ -119,7 +119,7 @@ class FieldSource(Unit):
     """Fields of random bits, `lanes` at a time, cut from blocks as they are needed.
 
     `request` asks for the fields `index`, `index` + 1, ...; they stand on `fields` while `hit`.
-    `index` is a multiple of `lanes`, or of a row's stride where that is less. It stands until the
+    `index` is a multiple of `lanes`, or of `stride` where that is less. It stands until the
     hit.
 
     Parameters
@@ -130,6 +130,8 @@ class FieldSource(Unit):
         Fields at a time, a power of two.
     stream
         The second key word.
+    stride
+        Fields from a row to the next, a power of two, if rows may be shorter than `lanes`.
     ahead
         Whether fields may be fetched before their time: what `soon` asks for, at `next_index`.
 
@@ -141,8 +143,11 @@ class FieldSource(Unit):
         Asks for a block; it is taken, and later granted with its words.
     """
 
-    def __init__(self, bits: int, lanes: int, stream: int, *, ahead: bool = False) -> None:
+    def __init__(
+        self, bits: int, lanes: int, stream: int, *, stride: int = 0, ahead: bool = False
+    ) -> None:
         self.bits, self.lanes, self.stream, self.ahead = bits, lanes, stream, ahead
+        self.aligned = min(lanes, stride or lanes).bit_length() - 1
         self.span = max(BLOCK_BITS // bits, lanes)
         super().__init__(
             {
@@ -195,7 +200,8 @@ class FieldSource(Unit):
             self.block.eq(self.high | (target * blocks + asked)),
         ]
         chosen = buffers[0] if count == 1 else Mux(hits[1], buffers[1], buffers[0])
-        m.d.comb += self.fields.eq(chosen >> (self.index[:shift] * self.bits))
+        offset = Cat(Const(0, self.aligned), self.index[self.aligned : shift])
+        m.d.comb += self.fields.eq(chosen >> (offset * self.bits))
         with m.If(self.want & self.taken):
             m.d.sync += [
                 filling.eq(1),

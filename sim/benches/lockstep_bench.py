@@ -14,8 +14,12 @@ CLOCK_NS = 10
 
 @cocotb.test()
 async def lockstep(dut: Any) -> None:
-    """Compare one digest a tick; stop at the first that differs."""
+    """Compare one digest a tick; stop at the first that differs.
+
+    Reports the cycles until each digest, and until all is done.
+    """
     given = parameters()
+    ticks = []
     limit = Timer(given["cycles"] * CLOCK_NS, unit="ns")
     await Timer(200, unit="ns")
     dut.go.value = 1
@@ -27,7 +31,9 @@ async def lockstep(dut: Any) -> None:
         if digest != expected:
             report({"moment": moment, "digest": digest})
             return
+        ticks.append(int(dut.cycles.value))
     if int(dut.done.value) == 0 and await First(RisingEdge(dut.done), limit) is limit:
         report({"hang": len(given["digests"])})
         return
-    report({"cycles": int(dut.cycles.value), "fault": int(dut.fault.value)})
+    cycles, fault = int(dut.cycles.value), int(dut.fault.value)
+    report({"cycles": cycles, "ticks": ticks, "fault": fault})

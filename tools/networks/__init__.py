@@ -1,0 +1,1 @@
+"""Networks of the hardware's benchmark, and what its figures were."""

@@ -51,6 +51,9 @@ class FilterUnit(Elaboratable):
         In, In, Out: the outputs, the first one lowest, for the rows; how they are packed.
     """
 
+    LATENCY = 2
+    """Cycles from a step's read, or a report that is followed, to the last write."""
+
     def __init__(
         self,
         plan: Plan,

@@ -30,4 +30,5 @@ async def lockstep(dut: Any) -> None:
     if int(dut.done.value) == 0 and await First(RisingEdge(dut.done), limit) is limit:
         report({"hang": len(given["digests"])})
         return
-    report({"cycles": int(dut.cycles.value), "fault": int(dut.fault.value)})
+    counts = {"cycles": int(dut.cycles.value), "busy": int(dut.busies.value)}
+    report(counts | {"fault": int(dut.fault.value)})

@@ -40,7 +40,7 @@ from goldenspike.hdl.units.report import ReportUnit
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
-from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
+from goldenspike.hdl.units.variates import BlockSource, share
 
 LANES = (1, 2, 4, 8, 16, 32)
 PIPELINED_LANES = 8

@@ -283,9 +283,11 @@ class Model:
         one: Any = unit.learner
         q, groups, learner = unit.projection, unit.groups, one.learner
         arrived, factor = self._arrived(q), f"{q.name}.factor"
-        silent = None if one.factors is None or one.factors.name not in self.resting else [
-            f"{other.name}.signal" for other in learner.modulators.values()
-        ]
+        silent = (
+            None
+            if one.factors is None or one.factors.name not in self.resting
+            else [f"{other.name}.signal" for other in learner.modulators.values()]
+        )
         skips, made = learner.skips, one.factors is not None
         latency, size = one.latency, q.post.size
 

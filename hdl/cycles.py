@@ -19,6 +19,7 @@ from amaranth.hdl import UnusedElaboratable
 from goldenspike.golden import activity
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.planned import PlannedProjection
+from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import Core
 from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, visited
 from goldenspike.hdl.units.rows import Packing
@@ -186,22 +187,24 @@ class Model:
         """Add what a projection delivers, and its filter."""
         q, groups, post = unit.projection, unit.groups, unit.post.population.name
         group, arrived, sounding = f"{q.pre.name}.signal", self._arrived(q), self._sounding(q)
+        delay = q.delay
         if unit.filter is not None:
+            delay = 0  # What is filtered is so in the tick in which it arrives.
             group, steps = f"{q.name}.filtered", unit.filter.steps.count
             self._add(unit.filter.start.name, arrived, _steps(steps, unit.filter.LATENCY))
         rows = self._stream(group, unit.delivered)
         readings = self._readings(unit, unit.weight_fields)
         early = q.name in self.early
 
-        def arrives() -> int:
-            return self.now + (early and self.ahead) - q.delay
+        def delivers() -> int:
+            return self.now + (early and self.ahead)
 
         def wanted() -> bool:
-            tick = arrives()
-            return 0 <= tick < self.plan.ticks - q.delay and sounding(tick)
+            tick = delivers()
+            return q.delay <= tick < self.plan.ticks and sounding(tick - q.delay)
 
         def deliver() -> int | Visit:
-            tick = arrives()
+            tick = delivers() - delay
             some = sum(rows.counts[tick])
             self.count.operations += some * q.post.size
             if some:
@@ -218,8 +221,9 @@ class Model:
             latency = unit.latency
 
             def trace() -> int:
-                self.count.candidates += sum(rows.counts[self.now - q.delay]) * q.post.size
-                return visited(rows.counts[self.now - q.delay], groups, latency)
+                counts = rows.counts[self.now - delay]
+                self.count.candidates += sum(counts) * q.post.size
+                return visited(counts, groups, latency)
 
             self._add(unit.trace.name, lambda: self.traced and arrived(), trace)
 
@@ -500,3 +504,27 @@ def model(plan: Plan, lanes: int = 8, neurons: int = 1) -> Model:
         del core
         gc.collect()
     return found
+
+
+def of_learning(
+    session: Session,
+    stimulus: Stimulus,
+    samples: Any,
+    *,
+    lanes: int = 8,
+    neurons: int = 1,
+    external: np.ndarray | None = None,
+) -> Count:
+    """Return the cycles of learning trials on a core that has run nothing yet.
+
+    Parameters
+    ----------
+    session, stimulus, samples, external
+        As :meth:`Session.learn` takes them; the session is moved on.
+    lanes, neurons
+        Of the core.
+    """
+    found = model(session.plan, lanes, neurons)
+    outcome = session.learn(stimulus, samples, external=external, watched=True)
+    # Errors that come from outside are there after the passes, in hardware.
+    return found.trials(outcome.activity, (LEARN,) if external is None else (PASSES, UPDATE))

@@ -299,13 +299,9 @@ class Model:
             given = silent is None or any(self.seen[group][self.now] for group in silent)
             return bool(self.flags & UPDATE) and arrived() and given
 
-        follows = one.pre.follows is not None
-        steps = 0 if follows else one.pre.steps.count
-        self._add(
-            one.pre.start.name,
-            lambda: bool(self.flags & UPDATE) and arrived(),
-            _steps(1, 0) if follows else _steps(steps, one.pre.LATENCY),
-        )
+        pre = one.pre
+        cycles = pre.FOLLOWING if pre.follows is not None else pre.steps.count + pre.LATENCY
+        self._add(pre.start.name, lambda: bool(self.flags & UPDATE) and arrived(), lambda: cycles)
         if made:
             self._add(one.factors.name, now, _steps(one.steps.count, one.FACTOR_LATENCY))
         readings = []

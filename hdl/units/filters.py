@@ -51,8 +51,8 @@ class FilterUnit(Elaboratable):
         In, In, Out: the outputs, the first one lowest, for the rows; how they are packed.
     """
 
-    LATENCY = 2
-    """Cycles from a step's read, or a report that is followed, to the last write."""
+    LATENCY, FOLLOWING = 2, 1
+    """Cycles from a step's read, and from a report that is followed, to the write."""
 
     def __init__(
         self,

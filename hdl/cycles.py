@@ -97,10 +97,17 @@ class Model:
     Parameters
     ----------
     core
-        Of any lanes and neurons, without a bus. Its units are not kept.
+        Of any lanes and neurons. Its units are not kept.
+
+    Raises
+    ------
+    ValueError
+        If it has a bus, which may hold it.
     """
 
     def __init__(self, core: Core) -> None:
+        if core.bus:
+            raise ValueError("Core must have no bus, for a bus may hold it")
         self.plan, self.lanes = core.plan, core.lanes
         self.latency = core.sequencer.latency
         schedules = core.sequencer.schedules

@@ -35,8 +35,11 @@ from goldenspike.tools.job import prepare
 
 RANDOM, TRACED = (13, 420, 907, 2262, 2425), (1, 6, 7, 47)
 """Seeds whose networks have every phase, with and without random fields."""
-CORES = [("random", 79, 1, 1), ("random", 79, 8, 4), ("random", 2220, 4, 2), ("traced", 7, 16, 8)]
-EXPERIMENTS = ("werfel_node", "linear_running_mean", "xor_multiplexed")
+CORES = [("random", 79, 1, 1), ("random", 79, 8, 4), ("random", 2220, 4, 2), ("traced", 58, 2, 2)]
+EXPERIMENTS = (
+    "werfel_node",
+    *(pytest.param(name, marks=pytest.mark.long) for name in ("xor_multiplexed", "linear_weight")),
+)
 LATENCIES = {
     (FilterUnit, "LATENCY"),
     (Judge, "LATENCY"),
@@ -314,7 +317,10 @@ def test_a_check_tells_of_other_cycles(
         (["werfel_node", "--lanes", "2", "--neurons", "4"], "Neurons of 2 lanes must be"),
         (["werfel_node", "--mhz", "0"], "Clock must be above 0 MHz, not 0"),
         (["werfel_node", "--mhz", "inf"], "Clock must be above 0 MHz, not inf"),
-        (["werfel_node", "--trials", "0"], "0 is not in the range"),
+        (
+            ["werfel_node", "--trials", "0"],
+            "'--trials': Input should be greater than or equal to 1",
+        ),
     ],
 )
 def test_bad_input_is_named(

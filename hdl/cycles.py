@@ -309,7 +309,7 @@ class Model:
         pre = one.pre
         cycles = pre.FOLLOWING if pre.follows is not None else pre.steps.count + pre.LATENCY
         self._add(pre.start.name, lambda: bool(self.flags & UPDATE) and arrived(), lambda: cycles)
-        if made:
+        if one.factors is not None:
             self._add(one.factors.name, now, _steps(one.steps.count, one.FACTOR_LATENCY))
         readings = []
         if one.draw is not None:
@@ -382,7 +382,7 @@ class Model:
         plan = self.plan
         reward: Any = plan.reward
         renewed = plan.online or bool(plan.learners)
-        self.seen = {name: bits.any(axis=-1).tolist() for name, bits in seen.items()}
+        self.seen = {name: np.any(bits, axis=-1).tolist() for name, bits in seen.items()}
         for group, rows in self.rows:
             rows.show(seen[group] != 0)
         self.now, self.ahead = 0, False

@@ -18,7 +18,7 @@ from goldenspike.golden import activity
 from goldenspike.golden.cell import Nothing
 from goldenspike.golden.trial import Session
 from goldenspike.hdl import cycles
-from goldenspike.hdl.core import LANES
+from goldenspike.hdl.core import LANES, Core
 from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, visited
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.judge import Judge
@@ -259,6 +259,39 @@ def test_every_latency_counts(
     """One that is a cycle off is seen, in some of the networks that equal the simulator's."""
     monkeypatch.setattr(unit, name, getattr(unit, name) + 1)
     assert any(modelled(one) != before for one, before in watched)
+
+
+@pytest.mark.parametrize("what", ["visits", "learning", "blocks", "digest"])
+def test_every_latency_of_a_core_counts(
+    what: str, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same of those that are not the same in every core."""
+
+    def made(*given: Any) -> Core:
+        core = Core(*given)
+        units = {
+            "visits": list(core.synapses.values()),
+            "learning": [unit.learner for unit in core.synapses.values()],
+            "blocks": [core.blocks],
+            "digest": [core.sequencer],
+        }
+        for one in units[what]:
+            if one is not None:
+                one.latency += 1
+        return core
+
+    monkeypatch.setattr(cycles, "Core", made)
+    assert any(modelled(one) != before for one, before in watched)
+
+
+def test_a_core_with_a_bus_is_not_counted() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        core = Core(traced_case(7).plan, 2, bus=True)
+        with pytest.raises(ValueError, match="^Core must have no bus"):
+            cycles.Model(core)
+        del core
+        gc.collect()
 
 
 def test_trials_go_on_where_they_stopped() -> None:

@@ -211,18 +211,7 @@ def report(verdicts: Sequence[Verdict], stalls: bool) -> None:
                 "nothing" if right else "",
             ]
         )
-    heads = (
-        "simulator",
-        "trials ",
-        "ticks ",
-        "cycles ",
-        "of trials ",
-        "of one ",
-        "digest",
-        "weights",
-        "differ",
-    )
-    title = (
-        f"Lockstep, streams {streams}; cycles include loading and reading back, those of trials not"
-    )
+    heads = ("simulator", "trials ", "ticks ", "cycles ", "busy ", "a trial ", "digest")
+    heads += ("weights", "differ")
+    title = f"Lockstep, streams {streams}; cycles of all, and of the trials alone: the busy ones"
     console.show(title, heads, rows)

@@ -288,7 +288,7 @@ def test_a_core_with_a_bus_is_not_counted() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusedElaboratable)
         core = Core(traced_case(7).plan, 2, bus=True)
-        with pytest.raises(ValueError, match="^Core must have no bus"):
+        with pytest.raises(ValueError, match=r"^Core must have no bus"):
             cycles.Model(core)
         del core
         gc.collect()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldenspike.golden.fixed import RANDOM_BITS
 from goldenspike.golden.modulators import sign
-from goldenspike.golden.program_learner import LearnerWriter
+from goldenspike.golden.program_activity import ActivityWriter
 from goldenspike.golden.randomness import Stream
 from goldenspike.golden.rules import three_factor
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from goldenspike.golden.planned import PlannedPopulation
 
 
-class _Program(LearnerWriter):
+class _Program(ActivityWriter):
     """The program of one plan."""
 
     def text(self, arguments: list[str], constants: dict[str, Any]) -> str:
@@ -92,6 +92,8 @@ class _Program(LearnerWriter):
                     w(f"{p.name}__history[t & {p.depth - 1}] = {p.name}__signal")
             if w.traced:
                 w("digests[k, step] = digest")
+            if self.watched:
+                self.activity()
         if plan.reward is not None:
             if plan.reward.objective is None:
                 w("total = external[k, n]")
@@ -301,6 +303,7 @@ def program(
     constants: dict[str, Any] | None = None,
     *,
     narrow: bool = False,
+    watched: bool = False,
 ) -> str:
     """Return the source of the function that runs trials of a plan.
 
@@ -316,5 +319,7 @@ def program(
         Constants that are written into the source, by name, instead of being arguments.
     narrow
         Whether cells calculate in 32 bits where these are enough.
+    watched
+        Whether it records the activity: ``"activity"`` is then one of the arguments.
     """
-    return _Program(plan, traced, narrow).text(arguments, constants or {})
+    return _Program(plan, traced, narrow, watched).text(arguments, constants or {})

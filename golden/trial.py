@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from goldenspike.golden import engine, randomness
+from goldenspike.golden import activity, engine, randomness
 from goldenspike.golden.fixed import WIDEST, Format
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
@@ -79,6 +79,8 @@ class Outcome(NamedTuple):
     trace
         Rows ``(moment, variable, index, value)`` in program order, if traced, where ``moment`` is
         ``trial * digests + tick``.
+    activity
+        ``(trials, passes, ticks, bits)``, as :mod:`goldenspike.golden.activity` has it, if watched.
     """
 
     errors: np.ndarray
@@ -86,6 +88,7 @@ class Outcome(NamedTuple):
     signals: np.ndarray
     digests: np.ndarray
     trace: np.ndarray
+    activity: np.ndarray
 
 
 def storage(fmt: Format) -> Any:
@@ -347,6 +350,8 @@ class Session:
             Room for that many writes in the trace.
         record
             Record the readout's signals.
+        watched
+            Record the activity.
         external
             ``(trials, passes)``, the errors of an external objective, where they are known.
         """
@@ -392,6 +397,7 @@ class Session:
         trace_rows: int = 0,
         record: bool = False,
         each_pass: bool = False,
+        watched: bool = False,
         external: Any = None,
     ) -> Outcome:
         plan = self.plan
@@ -433,6 +439,10 @@ class Session:
         }
         for p in plan.sources:
             arguments[f"{p.name}.inputs"] = self._signal(stimulus.inputs[p.name], p.signal)
+        size = sum(activity.sizes(plan).values()) if watched else 0
+        active = np.zeros((count, plan.passes, plan.ticks, size), np.uint8)
+        if watched:
+            arguments["activity"] = active
         arguments |= self.arrays | self._scratch
         synapses = sum(q.pre.size * q.post.size for q in plan.projections)
         own = synapses >= (SPECIALISED_ONLINE if plan.online or plan.learners else SPECIALISED)
@@ -443,13 +453,15 @@ class Session:
         arguments |= {} if own else constants
         names = [name.replace(".", "__") for name in arguments]
         narrow = own and not real and bool(plan.learners)
-        source = program(plan, names, traced, constants if own else None, narrow=narrow)
+        fixed = constants if own else None
+        source = program(plan, names, traced, fixed, narrow=narrow, watched=watched)
         if self.kind == "python":
             engine.load(source).run(*arguments.values())
         else:
             engine.compiled(source)(*arguments.values())
         used = int(trace[0, 0])
-        return Outcome(errors[:, : plan.passes], rewards, signals, digests, trace[1 : used + 1])
+        errors, trace = errors[:, : plan.passes], trace[1 : used + 1]
+        return Outcome(errors, rewards, signals, digests, trace, active)
 
     def _conditions(self, stimulus: Stimulus) -> np.ndarray:
         """Return the kinds of trials of a stimulus, checked."""

@@ -43,8 +43,10 @@ class Lines:
 class PlanWriter:
     """What every part of a plan's program is written with."""
 
-    def __init__(self, plan: Plan, traced: bool, narrow: bool = False) -> None:
-        self.plan, self.narrow = plan, narrow
+    def __init__(
+        self, plan: Plan, traced: bool, narrow: bool = False, watched: bool = False
+    ) -> None:
+        self.plan, self.narrow, self.watched = plan, narrow, watched
         self.write = Lines(traced)
         self.imports: set[str] = set()
         self.narrowed: dict[str, str] = {}

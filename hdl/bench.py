@@ -3,7 +3,7 @@
 The clock lives here, so that the simulator calls Python once a tick and not twice a cycle. Words
 of the file ``+stimulus=`` go to the core, words from it to ``+answers=``; both streams stall at
 random unless ``+unstalled``. With ``+trace=`` the architectural writes of tick number ``+moment=``
-are written as ``variable index value``.
+are written as ``variable index value``. ``busies`` counts the cycles in which trials run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ TEMPLATE = """`timescale 1ns/1ps
 module {top};
     reg clk = 0, rst = 1;
     reg [31:0] i_payload = 0, answers = 0, expected = 0, moment = 0, wanted = 0, cycles = 0;
+    reg [31:0] busies = 0;
     reg i_valid = 0, o_ready = 0, finished = 0, stalling = 1, tracing = 0, go = 0;
     reg [31:0] random = 32'h2545F491, next, word;
     wire i_ready, o_valid, tick, busy, fault;
@@ -48,6 +49,7 @@ module {top};
     always #5 clk = !clk;
     always @(posedge clk) if (!rst && go) begin
         cycles <= cycles + 1;
+        busies <= busies + busy;
         next = random ^ (random << 13);
         next = next ^ (next >> 17);
         next = next ^ (next << 5);

@@ -40,7 +40,7 @@ from goldenspike.hdl.units.report import ReportUnit
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
-from goldenspike.hdl.units.variates import BlockSource, FieldSource, share
+from goldenspike.hdl.units.variates import BlockSource, share
 
 LANES = (1, 2, 4, 8, 16, 32)
 PIPELINED_LANES = 8
@@ -161,6 +161,13 @@ class Core(Unit):
     busy, fault : Out(1)
         A trial runs; a command was not understood.
 
+    Attributes
+    ----------
+    drawing
+        What draws from the one Threefry, by name, the first in line first.
+    blocks
+        The Threefry, or None.
+
     Raises
     ------
     ValueError
@@ -222,6 +229,18 @@ class Core(Unit):
             units = self.populations.values()
             watch = Watch(plan.ticks, [ReportUnit(u.population, u.packing) for u in units])
         self.sequencer = Sequencer(plan, self.populations, delivering, self.sources, watch)
+        self.drawing = {
+            f"variates_{name}": unit.source
+            for name, unit in self.populations.items()
+            if unit.source is not None
+        }
+        for name, unit in self.synapses.items():
+            self.drawing |= {f"fields_{name}_{k}": each for k, each in enumerate(unit.fields)}
+        self.blocks = None
+        if self.drawing:
+            words = any(q.learner is not None and q.learner.words for q in plan.learners)
+            many = words and lanes >= PIPELINED_LANES
+            self.blocks = BlockSource(len(self.drawing), pipelined=many)
         self.objective = self.sequencer.objective
         self.taps: list[Tap] = list(self.sequencer.taps)
         for unit in (*self.populations.values(), *self.synapses.values()):
@@ -370,20 +389,12 @@ class Core(Unit):
 
     def _randomness(self, m: Module) -> None:
         """Add the one Threefry, if anything is random."""
-        clients: list[FieldSource] = []
-        for name, unit in self.populations.items():
-            if unit.source is not None:
-                m.submodules[f"variates_{name}"] = unit.source
-                clients.append(unit.source)
-        for name, unit in self.synapses.items():
-            for k, fields in enumerate(unit.fields):
-                m.submodules[f"fields_{name}_{k}"] = fields
-                clients.append(fields)
-        if clients:
-            words = any(q.learner is not None and q.learner.words for q in self.plan.learners)
-            many = words and self.lanes >= PIPELINED_LANES
-            m.submodules.randomness = blocks = BlockSource(len(clients), pipelined=many)
-            share(m, blocks, clients, self.sequencer.seed, self.sequencer.trial)
+        for name, fields in self.drawing.items():
+            m.submodules[name] = fields
+        if self.blocks is not None:
+            m.submodules.randomness = self.blocks
+            clients = list(self.drawing.values())
+            share(m, self.blocks, clients, self.sequencer.seed, self.sequencer.trial)
 
     def _connect(self, m: Module) -> None:
         """Join projections to their populations and to the inputs."""

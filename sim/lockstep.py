@@ -62,6 +62,8 @@ class Report:
         None, or what differs first.
     words
         Words of weights, inputs and registers that were read back and compared.
+    busy
+        Clock cycles of the trials alone, those after each start up to its end.
     """
 
     simulator: str
@@ -72,6 +74,7 @@ class Report:
     words: int
     digest: int
     mismatch: Mismatch | None
+    busy: int = 0
 
 
 class LockstepError(RuntimeError):
@@ -208,6 +211,7 @@ def lockstep(
         len(expected),
         total,
         mismatch,
+        seen.get("busy", 0),
     )
 
 

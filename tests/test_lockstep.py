@@ -17,6 +17,7 @@ from goldenspike.golden.plan import plan
 from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules import node_perturbation, weight_perturbation
 from goldenspike.golden.trial import Session, Stimulus
+from goldenspike.hdl import cycles
 from goldenspike.hdl.core import LANES
 from goldenspike.sim import lockstep as checked
 from goldenspike.sim.cases import COVERING, random_case
@@ -127,15 +128,16 @@ def run_case(seed: int, simulator: str, lanes: int) -> checked.Report:
     """Return the report of a random case, which must have no mismatch."""
     case = random_case(seed)
     neurons = min(lanes, LANES[seed // len(LANES) % len(LANES)])
+    shown: dict[str, Any] = {"lanes": lanes, "neurons": neurons, "external": case.external}
+    count = cycles.of_learning(case.session.copy(), case.stimulus, case.samples, **shown)
     report = lockstep(
         *(case.session, case.stimulus, case.samples),
-        lanes=lanes,
-        neurons=neurons,
         simulator=simulator,
-        external=case.external,
+        **shown,
     )
     core = f"{lanes} lanes, {neurons} neurons"
     assert report.mismatch is None, f"seed {seed}, {core}, {simulator}: {report.mismatch}"
+    assert count.cycles == report.busy, f"seed {seed}, {core}"
     return report
 
 

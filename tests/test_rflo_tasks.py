@@ -35,7 +35,7 @@ def resized(job: Job, name: str, size: int) -> Any:
 def outcome(signals: np.ndarray) -> Outcome:
     """Return an outcome of recorded signals."""
     none = np.zeros((0, 0), np.int64)
-    return Outcome(none, none, signals, none, none)
+    return Outcome(none, none, signals, none, none, none)
 
 
 # Periodic output

@@ -33,7 +33,7 @@ from goldenspike.tools.cli import main
 from goldenspike.tools.job import prepare
 from goldenspike.tools.training import History
 
-COMMANDS = ("demo", "learn", "cosim", "prove", "verilog", "models", "reproduce", "bench")
+COMMANDS = ("demo", "learn", "cosim", "prove", "verilog", "models", "reproduce", "bench", "cycles")
 
 # Werfel's perceptron in small: 3 inputs, 2 outputs, a trial of one tick.
 SMALL = """

@@ -26,6 +26,7 @@ from goldenspike.golden.plan import plan
 from goldenspike.golden.randomness import MIX, MixInputs, Stream, words
 from goldenspike.golden.rules import delta_rule, eprop, neuromodulated_stdp, stdp
 from goldenspike.golden.trial import Session, Stimulus
+from goldenspike.hdl import cycles
 from goldenspike.hdl.core import LANES
 from goldenspike.sim.cases import Case, traced_case
 from goldenspike.sim.lockstep import lockstep
@@ -395,14 +396,12 @@ def test_rounding_words_are_uniform_and_pairwise_independent() -> None:
 
 def run_case(case: Case, simulator: Any, lanes: int) -> Any:
     neurons = min(lanes, LANES[case.seed // len(LANES) % len(LANES)])
-    report = lockstep(
-        *(case.session, case.stimulus, case.samples),
-        lanes=lanes,
-        neurons=neurons,
-        simulator=simulator,
-    )
+    shown = case.stimulus, case.samples
+    count = cycles.of_learning(case.session.copy(), *shown, lanes=lanes, neurons=neurons)
+    report = lockstep(case.session, *shown, lanes=lanes, neurons=neurons, simulator=simulator)
     core = f"{lanes} lanes, {neurons} neurons"
     assert report.mismatch is None, f"traced seed {case.seed}, {core}: {report.mismatch}"
+    assert count.cycles == report.busy, f"traced seed {case.seed}, {core}"
     return report
 
 

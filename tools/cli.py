@@ -324,6 +324,31 @@ def device(
     )
 
 
+@_command(
+    "cycles digits",
+    "cycles cue_accumulation --lanes 16 --neurons 8 --mhz 60",
+    "cycles digits --trials 10 --check",
+)
+def cycles(
+    experiment: Experiment,
+    lanes: Lanes = 8,
+    neurons: Neurons = 1,
+    trials: Annotated[int, typer.Option(help="Learning trials that are counted.", min=1)] = 2,
+    mhz: Annotated[float, typer.Option(metavar="MHZ", help="Of the clock.")] = 50.0,
+    seed: Seed = None,
+    check: Annotated[bool, typer.Option("--check", help="Let Verilator count them too.")] = False,
+) -> int:
+    """Count the clock cycles of an experiment's first trials, exactly, without a simulator.
+
+    Prints where they go. With --check it ends with status 1 if the simulated core takes others.
+    """
+    from goldenspike.tools import cycles as work
+
+    return work.run(
+        experiment, trials=trials, lanes=lanes, neurons=neurons, mhz=mhz, seed=seed, check=check
+    )
+
+
 @_command("models", "models lif", "models --program digits")
 def models(
     name: Annotated[

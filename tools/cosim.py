@@ -204,12 +204,14 @@ def report(verdicts: Sequence[Verdict], stalls: bool) -> None:
                 verdict.total("trials"),
                 verdict.total("ticks"),
                 verdict.total("cycles"),
-                f"{verdict.total('cycles') / trials:.0f}",
+                verdict.total("busy"),
+                f"{verdict.total('busy') / trials:.0f}",
                 f"{verdict.digest:08x}",
                 f"equal ({verdict.total('words')} words)" if right else "",
                 "nothing" if right else "",
             ]
         )
-    heads = ("simulator", "trials ", "ticks ", "cycles ", "a trial ", "digest", "weights", "differ")
-    title = f"Lockstep, streams {streams}; cycles include loading and reading back"
+    heads = ("simulator", "trials ", "ticks ", "cycles ", "busy ", "a trial ", "digest")
+    heads += ("weights", "differ")
+    title = f"Lockstep, streams {streams}; cycles of all, and of the trials alone: the busy ones"
     console.show(title, heads, rows)

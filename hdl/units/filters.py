@@ -51,6 +51,9 @@ class FilterUnit(Elaboratable):
         In, In, Out: the outputs, the first one lowest, for the rows; how they are packed.
     """
 
+    LATENCY, FOLLOWING = 2, 1
+    """Cycles from a step's read, and from a report that is followed, to the write."""
+
     def __init__(
         self,
         plan: Plan,

@@ -30,6 +30,9 @@ class Judge(Elaboratable):
         The host's accesses.
     """
 
+    LATENCY = 4
+    """Cycles from the start to the factors."""
+
     def __init__(self, plan: Plan, factors: dict[str, Signal]) -> None:
         self.plan, self.factors = plan, factors
         reward: Any = plan.reward

@@ -73,7 +73,12 @@ class LearnUnit(Elaboratable):
         Out, Out, In: reads the synapses of all lanes; their fields stand in the next cycle.
     writing, write_address, next
         Out: writes the fields of the lanes' synapses.
+    latency
+        Cycles from a word's read to its write.
     """
+
+    FACTOR_LATENCY = 2
+    """Cycles from a step's read to the write of its factors."""
 
     def __init__(
         self,
@@ -158,6 +163,7 @@ class LearnUnit(Elaboratable):
             variable, values = plan.variables[f"{name}.{field}"], [one[field] for one in self.made]
             phases = (f"{name}_factors",)
             self.taps += self.steps.taps(phases, k * width, variable, self.factored, values)
+        self.latency = 3 if learner.synapse is not None else 2
         self.fields: list[FieldSource] = []
         self.draw = Signal(name=f"{name}_draw") if learner.words else None
         self.drawing = Signal(name=f"{name}_drawing")
@@ -355,11 +361,10 @@ class LearnUnit(Elaboratable):
                 m.d.sync += streaming.eq(0)
         m.d.comb += [self.reading.eq(streaming), self.address.eq(base + group)]
         # What goes with a word: one cycle old where it is traced, older where it is written.
-        stages = 3 if learner.synapse is not None else 2
         valid, at = go, self.address
         place = Cat(group, row)
         delayed = []
-        for k in range(stages):
+        for k in range(self.latency):
             valid = later(m, valid, f"valid_{k}")
             at = later(m, at, f"at_{k}")
             place = later(m, place, f"place_{k}")

@@ -45,6 +45,9 @@ class MirrorUnit(Elaboratable):
         Out: the currents that go to the population in this cycle.
     """
 
+    GATHERING, LATENCY = 2, 3
+    """Cycles from the read of a step's signals to the count of them; of a word to its sum."""
+
     def __init__(
         self,
         projection: PlannedProjection,

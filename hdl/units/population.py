@@ -68,6 +68,9 @@ class PopulationUnit(Elaboratable):
         The state, for the host to read, if it is hosted.
     """
 
+    LATENCY = 3
+    """Cycles from a step's read to its report."""
+
     def __init__(
         self,
         plan: Plan,

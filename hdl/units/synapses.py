@@ -66,7 +66,12 @@ class SynapseUnit(Elaboratable):
         The row source of the delivered signals.
     guest_reading, guest_address, guest_words
         In, In, Out: reads all fields of all lanes, for the learner or a mirror of the projection.
+    latency
+        Cycles from a word's read to its write.
     """
+
+    DELIVERY_LATENCY = 2
+    """Cycles from a word's read to its addends."""
 
     def __init__(
         self,
@@ -94,6 +99,8 @@ class SynapseUnit(Elaboratable):
             self.delivered = self.filter.packing._replace(signal=projection.signal)
         self.rows = RowSource(self.delivered)
         self.rule = rule = projection.rule
+        self.online = rule is not None and rule.kind == "tick"
+        self.latency = 3 if self.online else 2
         self.fields: list[FieldSource] = []
         self.weight_fields = self.rounding_fields = None
         layout = {"w": shape(projection.weight)}
@@ -186,7 +193,7 @@ class SynapseUnit(Elaboratable):
                     ]
         if self.learner is not None:
             m.submodules.learner = self.learner
-        online = rule is not None and rule.kind == "tick"
+        online = self.online
         m.d.comb += rows.start.eq(self.deliver | self.trace)
         # Read: a row, group by group; the fields it needs must be there.
         delivering, retracing, learning = Signal(), Signal(), Signal()

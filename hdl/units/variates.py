@@ -23,7 +23,12 @@ class BlockSource(Unit):
         How many there are.
     pipelined
         Whether a block is begun every cycle, in hardware for every group of rounds; otherwise one
-        takes eight cycles.
+        takes eight cycles, and the next one is begun in the ninth.
+
+    Attributes
+    ----------
+    latency
+        Cycles from `start` to `done`.
     """
 
     def __init__(self, owners: int, *, pipelined: bool = False) -> None:
@@ -31,6 +36,7 @@ class BlockSource(Unit):
         inputs = dict.fromkeys(("key0", "key1", "counter", "index"), In(32))
         outputs = {"ready": Out(1), "done": Out(1), "x0": Out(32), "x1": Out(32)}
         owner = range(max(owners, 2))
+        self.latency = GROUPS + (2 if pipelined else 3)
         super().__init__(
             {"start": In(1), "asker": In(owner), **inputs, **outputs, "owner": Out(owner)}
         )
@@ -149,6 +155,8 @@ class FieldSource(Unit):
         self.bits, self.lanes, self.stream, self.ahead = bits, lanes, stream, ahead
         self.aligned = min(lanes, stride or lanes).bit_length() - 1
         self.span = max(BLOCK_BITS // bits, lanes)
+        self.blocks = self.span * bits // BLOCK_BITS
+        self.shift = (self.span - 1).bit_length()
         super().__init__(
             {
                 "flush": In(1),
@@ -170,8 +178,7 @@ class FieldSource(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        blocks = self.span * self.bits // BLOCK_BITS
-        shift = (self.span - 1).bit_length()
+        blocks, shift = self.blocks, self.shift
         count = 2 if self.ahead else 1
         buffers = [Signal(self.span * self.bits, name=f"buffer_{k}") for k in range(count)]
         tags = [Signal(32 - shift, name=f"tag_{k}") for k in range(count)]

@@ -35,5 +35,5 @@ async def lockstep(dut: Any) -> None:
     if int(dut.done.value) == 0 and await First(RisingEdge(dut.done), limit) is limit:
         report({"hang": len(given["digests"])})
         return
-    cycles, fault = int(dut.cycles.value), int(dut.fault.value)
-    report({"cycles": cycles, "ticks": ticks, "fault": fault})
+    counts = {"cycles": int(dut.cycles.value), "busy": int(dut.busies.value)}
+    report(counts | {"ticks": ticks, "fault": int(dut.fault.value)})

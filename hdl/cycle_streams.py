@@ -158,52 +158,51 @@ class Visit:
         *,
         streaming: bool = True,
     ) -> None:
-        self.words, self.groups, self.latency, self.readings = words, groups, latency, readings
-        self.word = self.sent = self.row = self.group = 0
+        self.groups, self.latency, self.readings = groups, latency, readings
+        self.words, self.left = deque(words), deque[int]()
+        self.row = self.group = 0
         self.last = -latency
-        self.held = self.go = self.taken = False
+        self.held = self.go = self.taken = self.next_word = False
         if not streaming:
+            self.left += self.words.popleft()
             self._take()
 
     def cycle(self) -> bool:
         """Begin a cycle; return whether anything moves."""
         self.go = self.held
-        more = self.word < len(self.words)
-        offered = more and bool(self.words[self.word])
+        offered = bool(self.left)
         for client, stride, lanes in self.readings:
             if self.held:
                 client.requested = True
                 client.index = (self.row << stride) + self.group * lanes
                 self.go = self.go and client.hit()
             if client.ahead and offered:
-                client.soon = self.words[self.word][self.sent]
+                client.soon = self.left[0]
         ending = self.go and self.group == self.groups - 1
         self.taken = offered and (ending or not self.held)
-        return self.go or self.taken or not offered
+        empties = not offered or (self.taken and len(self.left) == 1)
+        self.next_word = bool(self.words) and empties
+        return self.go or self.taken or self.next_word or not offered
 
     def settle(self, now: int) -> int | None:
         """End a cycle; return when all is over, once that is known."""
         for client, _, _ in self.readings:
             client.requested, client.soon = False, None
-        if self.word == len(self.words) and not self.held:
+        if not (self.words or self.left or self.held):
             return max(now, self.last + self.latency) + 1
-        empty = self.word < len(self.words) and not self.words[self.word]
         if self.go:
             self.last = now
             self.group = (self.group + 1) % self.groups
             self.held = self.group > 0
         if self.taken:
             self._take()
-        elif empty:
-            self.word += 1
+        if self.next_word:
+            self.left += self.words.popleft()
         return None
 
     def _take(self) -> None:
         """Take the next row."""
-        self.row, self.held = self.words[self.word][self.sent], True
-        self.sent += 1
-        if self.sent == len(self.words[self.word]):
-            self.word, self.sent = self.word + 1, 0
+        self.row, self.held = self.left.popleft(), True
 
 
 def visited(counts: list[int], groups: int, latency: int) -> int:
@@ -216,12 +215,15 @@ def visited(counts: list[int], groups: int, latency: int) -> int:
     groups, latency
         As in :class:`Visit`.
     """
-    stands = last = 1  # When the next word does, from the start on; when the last row's visit ends.
+    stands = 1  # When the next word does, from the start on.
+    sent = ended = -groups  # When the last row was, and the last one of its word.
     for rows in counts:
+        taken = max(stands, ended)
         if rows:
-            last = max(stands, last) + rows * groups
-            stands = last - groups
-        stands += 1
+            sent = max(taken + 1, sent + groups) + (rows - 1) * groups
+            ended = sent
+        stands = taken + 1
     if not any(counts):
         return stands + 1
+    last = sent + groups
     return max(stands, last + 1, last + latency) + 1

@@ -208,7 +208,7 @@ def test_what_comes_ahead_is_not_waited_for(threefry: Any) -> None:
         rows = Visit([[0, 2, 4, 6]], 12, 2, [Reading(client, 0, 0)])
         spans[ahead] = followed(rows, blocks)
     # A row has twelve visits; its block is asked for when it is offered, or else when it is held.
-    assert spans == {True: 8 + 4 * 12 + 3, False: 1 + 4 * (8 + 12) + 3}
+    assert spans == {True: 9 + 4 * 12 + 3, False: 2 + 4 * (8 + 12) + 3}
 
 
 # Counts

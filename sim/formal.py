@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Status = Literal["proved", "bounded", "failed", "unreached", "unknown"]
-TIMEOUT_S = 120
+TIMEOUT_S = 30
 REACH = 400
 """Cycles within which a bench must reach what it must."""
 TOP = "bench"
@@ -99,10 +99,8 @@ class Bench(Elaboratable):
     `build` adds to the module `m`. Every signal that it names is shown with a counterexample.
     """
 
-    cut = True
-    """Whether the twins are cut."""
-
     def __init__(self) -> None:
+        self.free: list[str] = []
         self.domain: Any = ClockDomain("sync", reset_less=True)
         self.claims: list[str] = []
         self.goals = 0
@@ -146,6 +144,18 @@ class Bench(Elaboratable):
         if isinstance(kind, range):
             self.suppose(signal < kind.stop)
         return signal
+
+    @staticmethod
+    def opened(unit: Any) -> Module:
+        """Elaborate a unit, now and only once: its memories and parts can be looked at."""
+        module = unit.elaborate(None)
+        unit.elaborate = lambda platform: module
+        return module
+
+    def released(self, name: str, unit: Any) -> None:
+        """Add a unit whose outputs are anything in every cycle."""
+        self.m.submodules[name] = unit
+        self.free.append(f"{TOP}.{name}")
 
     def before(self, value: Any, name: str, *, initially: int = 0) -> Signal:
         """Return a value as it was a cycle ago."""
@@ -227,8 +237,9 @@ class Outcome:
 
 
 def table(trace: dict[str, list[int]], columns: int = 24) -> str:
-    """Return the last cycles of the signals of a trace, those of the bench itself."""
-    shown = {name: values for name, values in trace.items() if not re.search(r"[.\\]", name)}
+    """Return the last cycles of a trace, in hex: the bench's own signals that are not always 0."""
+    named = {name: values for name, values in trace.items() if not re.search(r"[.$\\]|__", name)}
+    shown = {name: values for name, values in named.items() if len({0, *values}) > 1}
     count = max((len(values) for values in shown.values()), default=0)
     first = max(count - columns, 0)
     rows = {"cycle": list(range(count)), **dict(sorted(shown.items()))}
@@ -298,7 +309,7 @@ def check(one: Property, folder: Path | None = None, timeout_s: int = TIMEOUT_S)
     begin = time.perf_counter()
     bench = one.make()
     text, still = _source(bench)
-    cut = "\n".join(f"cutpoint {module}" for module in still) if bench.cut else ""
+    cut = "\n".join(f"cutpoint {module}" for module in (*still, *bench.free))
     for name, content in (("bench.il", text), ("gate.il", GATE), ("mapped.blif", MAPPED)):
         (folder / name).write_text(content, encoding="utf-8")
     script = PREPARE.format(top=TOP, cut=cut)
@@ -327,6 +338,7 @@ def check(one: Property, folder: Path | None = None, timeout_s: int = TIMEOUT_S)
         if not broken or not allowed:
             raise RuntimeError(f"Counterexample of {one.name} must break a claim: it does not")
         return outcome("failed", len(steps), broken=broken, trace=named)
+    known += 1  # ABC says the last cycle, counted from 0.
     if answer != "snl_UNSAT" and not (one.depth and known >= one.depth):
         return outcome("unknown", known)
     _, _, reached = _engine(folder, "goals_only.aig", f"bmc3 -F {REACH} -T {timeout_s}")

@@ -1,15 +1,14 @@
-"""What is claimed of the units, as benches for :mod:`goldenspike.sim.formal`."""
+"""What is claimed of row sources."""
 
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.memory import Memory
 
-from goldenspike.golden.fixed import BIT, Format
-from goldenspike.hdl.units.rows import Packing, RowSource
-from goldenspike.sim.formal import Bench, Property
 
-F = Format.parse
+from goldenspike.hdl.units.rows import Packing, RowSource
+from goldenspike.sim.formal import Bench
+
 
 
 class Rows(Bench):
@@ -79,10 +78,3 @@ class Rows(Bench):
         self.reach(running & done & (count == 1) & (last == size - 1))
 
 
-PROPERTIES = [
-    Property("rows of spikes", lambda: Rows(Packing(4, BIT))),
-    Property("rows of spikes in two words", lambda: Rows(Packing(34, BIT)), 40),
-    Property("rows of signals", lambda: Rows(Packing(3, F("fxp-s3/0")))),
-    Property("rows of packed signals", lambda: Rows(Packing(5, F("fxp-s2/0"), 2))),
-    Property("rows of one signal", lambda: Rows(Packing(1, F("fxp-s2/0")))),
-]

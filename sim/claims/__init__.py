@@ -6,7 +6,7 @@ from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim.claims import networks
 from goldenspike.sim.claims.rows import Rows
-from goldenspike.sim.claims.synapses import Synapses
+from goldenspike.sim.claims.synapses import Learner, Synapses
 from goldenspike.sim.formal import Property
 
 F = Format.parse
@@ -24,5 +24,11 @@ PROPERTIES = [
         )
         for kind in networks.RULES
     ),
+    Property("learner of e-prop", lambda: Learner(networks.traced(), "spikes_to_hidden")),
+    Property(
+        "learner of e-prop, not filtered",
+        lambda: Learner(networks.traced(filtered=False), "spikes_to_hidden"),
+    ),
+    Property("learner of delta rule", lambda: Learner(networks.traced(), "hidden_to_out")),
     Property("synapses, rule online", lambda: Synapses(networks.online(), "spikes_to_out")),
 ]

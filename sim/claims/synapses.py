@@ -34,6 +34,30 @@ class Synapses(Bench):
         self.unit = self.units.synapses[name]
         self.lanes = lanes
 
+    def surroundings(self, unit: Any) -> None:
+        """Add what the unit is connected to: anything comes from there."""
+        for other in self.units.populations.values():
+            self.released(f"population_{other.population.name}", other)
+            if other.source is not None:
+                self.released(f"variates_{other.population.name}", other.source)
+        for other in self.units.synapses.values():
+            for k, source in enumerate(other.fields):
+                self.released(f"fields_{other.projection.name}_{k}", source)
+            if other is not unit:
+                self.released(f"projection_{other.projection.name}", other)
+        for other in self.units.mirrors.values():
+            self.released(f"projection_{other.projection.name}", other)
+
+    def banks(self, inner: Module) -> dict[str, list[Memory]]:
+        """Return the memories of the unit's fields, by lane."""
+        return {
+            field: [
+                inner.submodules[f"{'synapses' if field == 'w' else f'{field}s'}_{k}"]
+                for k in range(self.lanes)
+            ]
+            for field in self.unit.layouts
+        }
+
     def signals(self, m: Module, packing: Packing, port: Any, name: str) -> Memory:
         """Add a memory of signals that a port reads."""
         store = Memory(shape=packing.shape, depth=packing.words, init=[])
@@ -57,12 +81,7 @@ class Synapses(Bench):
         unit, lanes = self.unit, self.lanes
         q, rule = unit.projection, unit.rule
         rows, columns = q.pre.size, q.post.size
-        for other in self.units.populations.values():
-            self.released(f"population_{other.population.name}", other)
-            if other.source is not None:
-                self.released(f"variates_{other.population.name}", other.source)
-        for k, source in enumerate(unit.fields):
-            self.released(f"fields_{k}", source)
+        self.surroundings(unit)
         if unit.filter is None:
             store = self.signals(m, unit.delivered, unit.rows, "signals")
         else:
@@ -97,13 +116,7 @@ class Synapses(Bench):
         for kind, one in phase.items():
             with m.If(start):
                 m.d.sync += one.eq(starts[kind])
-        banks = {
-            field: [
-                inner.submodules[f"{'synapses' if field == 'w' else f'{field}s'}_{k}"]
-                for k in range(lanes)
-            ]
-            for field in unit.layouts
-        }
+        banks = self.banks(inner)
         read_at, read_now = Signal(16), Signal()
         (read,) = banks["w"][0].read_ports
         m.d.comb += [read_at.eq(read.addr), read_now.eq(unit.visiting)]
@@ -154,14 +167,20 @@ class Synapses(Bench):
             m.d.sync += count.eq(count + 1)
         return count
 
+    def memory_writes(
+        self, m: Module, name: str, banks: list[Memory], start: Any, place: Any, lane: Any
+    ) -> Signal:
+        """Count the writes of a place in one of some memories since the start of a pass."""
+        mine = Array(
+            bank.write_ports[0].en.any() & (bank.write_ports[0].addr == place) for bank in banks
+        )
+        return self.counted(m, name, start, mine[lane])
+
     def written(
         self, m: Module, field: str, banks: list[Memory], start: Any, place: Any, lane: Any
     ) -> Signal:
-        """Count the writes of the watched synapse."""
-        mine = Array(
-            bank.write_ports[0].en & (bank.write_ports[0].addr == place) for bank in banks
-        )
-        return self.counted(m, f"{field}_writes", start, mine[lane])
+        """Count the writes of the watched synapse's field."""
+        return self.memory_writes(m, f"{field}_writes", banks, start, place, lane)
 
     def in_flight(
         self, m: Module, banks: dict[str, list[Memory]], reading: Any, at: Any, stages: int
@@ -187,3 +206,80 @@ class Synapses(Bench):
         with m.Elif(~idle & ~held & (cycles <= limit)):
             m.d.sync += cycles.eq(cycles + 1)
         self.claim("it_ends", cycles <= limit)
+
+
+class Learner(Synapses):
+    """A rule with traces steps every neuron, and visits every synapse that it must, once.
+
+    No word is read that is in flight, by the rule or by the projection's delivery.
+    """
+
+    def build(self, m: Module) -> None:
+        unit, lanes = self.unit, self.lanes
+        q, learner = unit.projection, unit.learner
+        assert learner is not None
+        rows, columns = q.pre.size, q.post.size
+        self.surroundings(unit)
+        buffer = self.opened(learner.pre).submodules.delivered
+        parts = self.opened(learner)
+        inner = self.opened(unit)
+        m.submodules.unit = unit
+        self.signals(m, unit.delivered, unit.rows, "signals")
+        self.signals(m, learner.pre.given, learner.pre, "given")
+        for field, word in learner.modulator_words.items():
+            m.d.comb += word.eq(self.anything(f"{field}_word", len(word)))
+        with m.If(learner.reading):
+            m.d.comb += [unit.guest_reading.eq(1), unit.guest_address.eq(learner.address)]
+        phases = {
+            "deliver": (unit.deliver, unit.busy),
+            "prepare": (learner.prepare, learner.preparing),
+            "learn": (learner.learn, learner.busy),
+        }
+        starts = {name: self.anything(f"start_{name}") for name in phases}
+        idle = Signal()
+        m.d.comb += idle.eq(~Cat(busy for _, busy in phases.values()).any())
+        self.suppose(reduce(add, starts.values()) <= idle)
+        start = Cat(starts.values()).any()
+        phase = {name: Signal(name=f"in_{name}") for name in phases}
+        for name, (begin, _) in phases.items():
+            m.d.comb += begin.eq(starts[name])
+            with m.If(start):
+                m.d.sync += phase[name].eq(starts[name])
+        began, over = Signal(), Signal()
+        with m.If(start):
+            m.d.sync += began.eq(1)
+        m.d.comb += over.eq(began & idle & ~self.before(idle, "idle_before", initially=1))
+        row = self.something("row", range(rows))
+        column = self.something("column", range(columns))
+        place, lane = Signal(16), Signal(8)
+        m.d.comb += [place.eq(row * unit.groups + column // lanes), lane.eq(column % lanes)]
+        banks = self.banks(inner)
+        (read,) = banks["w"][0].read_ports
+        visiting, delivering, at = Signal(), Signal(), Signal(16)
+        m.d.comb += [
+            *(visiting.eq(learner.visiting), delivering.eq(unit.visiting), at.eq(read.addr)),
+        ]
+        reads = self.counted(m, "reads", start, visiting & (at == place))
+        heard = ~self.silent(m, learner.pre.packing, buffer, row)
+        expected = phase["learn"] & (heard if learner.learner.skips else 1)
+        self.claim("read_once", ~over | (reads == expected))
+        writes: Any = 0
+        for field, each in banks.items():
+            writes = self.written(m, field, each, start, place, lane)
+            changes = any(part in learner.next[0] for part, _ in unit.layouts[field])
+            self.claim(f"{field}_written_once", ~over | (writes == (expected if changes else 0)))
+        stages = 3 if learner.learner.synapse is not None else 2
+        self.in_flight(m, banks, visiting | delivering, at, stages)
+        self.claim("one_reader", ~(visiting & delivering))
+        # The preparation: every presynaptic neuron is stepped, every factor made.
+        neurons = learner.pre.steps
+        stepped = self.memory_writes(m, "stepped", [buffer], start, row >> neurons.bits, 0)
+        self.claim("stepped_once", ~over | (stepped == phase["prepare"]))
+        if learner.learner.factor is not None:
+            factors = [parts.submodules[f"factors_{k}"] for k in range(lanes)]
+            made = self.memory_writes(m, "made", factors, start, column // lanes, lane)
+            self.claim("factor_made_once", ~over | (made == phase["prepare"]))
+        held = Cat(one.request & ~one.hit for one in unit.fields).any()
+        limit = unit.delivered.words + rows * (unit.groups + 1) + unit.groups + 8
+        self.ends(m, start, idle, held, limit)
+        self.reach(over & (reads == 1))

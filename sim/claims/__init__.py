@@ -5,6 +5,7 @@ from __future__ import annotations
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim.claims import networks
+from goldenspike.sim.claims.populations import Filters, Mirror, Population
 from goldenspike.sim.claims.rows import Rows
 from goldenspike.sim.claims.synapses import Learner, Synapses
 from goldenspike.sim.formal import Property
@@ -31,4 +32,13 @@ PROPERTIES = [
     ),
     Property("learner of delta rule", lambda: Learner(networks.traced(), "hidden_to_out")),
     Property("synapses, rule online", lambda: Synapses(networks.online(), "spikes_to_out")),
+    Property("filter of signals", lambda: Filters(networks.online(), "spikes_to_out")),
+    Property("mirror", lambda: Mirror(networks.traced(), "errors_to_teacher")),
+    Property("population", lambda: Population(networks.perturbed("none"), "out")),
+    Property("population of spikes", lambda: Population(networks.traced(), "hidden")),
+    Property("population, two neurons a cycle", lambda: Population(networks.perturbed("none"), "out", 2, 2)),
+    Property("population with variates", lambda: Population(networks.perturbed("node"), "out")),
+    Property("population, its data", lambda: Population(networks.perturbed("none"), "out", data=True)),
+    Property("population of spikes, its data", lambda: Population(networks.traced(), "hidden", data=True)),
+    Property("population, two neurons a cycle, its data", lambda: Population(networks.perturbed("none"), "out", 2, 2, data=True)),
 ]

@@ -35,7 +35,7 @@ class Synapses(Bench):
         self.lanes = lanes
 
     def surroundings(self, unit: Any) -> None:
-        """Add what the unit is connected to: anything comes from there."""
+        """Add the other units that there are: anything comes from there."""
         for other in self.units.populations.values():
             self.released(f"population_{other.population.name}", other)
             if other.source is not None:
@@ -43,7 +43,7 @@ class Synapses(Bench):
         for other in self.units.synapses.values():
             for k, source in enumerate(other.fields):
                 self.released(f"fields_{other.projection.name}_{k}", source)
-            if other is not unit:
+            if unit is None or other is not unit:
                 self.released(f"projection_{other.projection.name}", other)
         for other in self.units.mirrors.values():
             self.released(f"projection_{other.projection.name}", other)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim.claims import networks
-from goldenspike.sim.claims.populations import Filters, Mirror, Population
+from goldenspike.sim.claims.populations import Filters, Mirror, Population, Signals, Sums
 from goldenspike.sim.claims.rows import Rows
 from goldenspike.sim.claims.synapses import Learner, Synapses
 from goldenspike.sim.formal import Property
@@ -38,7 +38,14 @@ PROPERTIES = [
     Property("population of spikes", lambda: Population(networks.traced(), "hidden")),
     Property("population, two neurons a cycle", lambda: Population(networks.perturbed("none"), "out", 2, 2)),
     Property("population with variates", lambda: Population(networks.perturbed("node"), "out")),
-    Property("population, its data", lambda: Population(networks.perturbed("none"), "out", data=True)),
-    Property("population of spikes, its data", lambda: Population(networks.traced(), "hidden", data=True)),
-    Property("population, two neurons a cycle, its data", lambda: Population(networks.perturbed("none"), "out", 2, 2, data=True)),
+    *(
+        Property(f"{name} of a population{more}", lambda kind=kind,n=n: kind(networks.perturbed("none"), "out", 2, n))
+        for name, kind in (("sums", Sums), ("signals", Signals))
+        for n, more in ((1, ""), (2, ", two neurons a cycle"))
+    ),
+    *(
+        Property(f"{name} of a population of spikes", lambda kind=kind: kind(networks.traced(), "hidden"))
+        for name, kind in (("sums", Sums), ("signals", Signals))
+    ),
+    Property("signals of a population that are late", lambda: Signals(networks.late(), "out")),
 ]

@@ -103,3 +103,14 @@ def traced(size: int = 3, ticks: int = 2, *, filtered: bool = True, mirror: bool
         Projection("errors", "teacher", weight, **feedback),
     )
     return plan(Network(ticks, populations, projections, readout="out"))
+
+
+def late(size: int = 3, ticks: int = 4) -> Plan:
+    """Return a layer whose signals come back after a tick and after two."""
+    weight = F("fxp-s4/2")
+    populations = Population("spikes", size, Source()), Population("out", size, READOUT)
+    projections = (
+        Projection("spikes", "out", weight),
+        Projection("out", "out", weight, delay=2),
+    )
+    return plan(Network(ticks, populations, projections))

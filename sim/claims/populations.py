@@ -12,6 +12,7 @@ from goldenspike.golden.plan import Plan
 from goldenspike.hdl.cell import shape
 from goldenspike.sim.claims.synapses import Synapses
 from goldenspike.sim.claims.units import Units
+from goldenspike.sim.formal import Bench
 
 
 class Filters(Synapses):
@@ -101,36 +102,30 @@ class Mirror(Synapses):
 
 
 class Population(Synapses):
-    """A population steps every neuron once an update, with the sum of what was added to it.
+    """A population steps every neuron once an update, and draws every variate once.
 
-    Currents are added in any cycle in which it is not updated, even one after the other to the same
-    group; variates are drawn meanwhile.
+    Currents are added in any cycle in which it is not updated.
     """
 
-    def __init__(
-        self, plan: Plan, name: str, lanes: int = 2, neurons: int = 1, *, data: bool = False
-    ) -> None:
-        self.data = data
-        self.units = Units(plan, lanes, neurons)
-        self.lanes = lanes
-        super(Synapses, self).__init__()
+    def __init__(self, plan: Plan, name: str, lanes: int = 2, neurons: int = 1) -> None:
+        Bench.__init__(self)
+        self.units, self.lanes = Units(plan, lanes, neurons), lanes
         self.population = self.units.populations.pop(name)
+        size = self.population.population.size
+        self.neuron = self.something("neuron", range(size))
 
     def build(self, m: Module) -> None:
-        unit, lanes = self.population, self.lanes
+        unit, lanes, neuron = self.population, self.lanes, self.neuron
         p, steps = unit.population, unit.steps
         self.surroundings(None)
         if unit.source is not None:
             self.released("variates", unit.source)
         inner = self.opened(unit)
         m.submodules.unit = unit
-        update, adding = self.anything("update"), self.anything("add")
+        update = self.anything("update")
         draw = self.anything("draw") if unit.source is not None else Signal()
         idle, updating = Signal(), Signal()
-        m.d.comb += [
-            *(idle.eq(~unit.busy), unit.update.eq(update), unit.draw.eq(draw)),
-            unit.add.eq(adding),
-        ]
+        m.d.comb += [idle.eq(~unit.busy), unit.update.eq(update), unit.draw.eq(draw)]
         start = update | draw
         self.suppose(update + draw <= idle)
         ended = idle & ~self.before(idle, "idle_before", initially=1)
@@ -138,84 +133,104 @@ class Population(Synapses):
         with m.If(start):
             m.d.sync += [in_update.eq(update), in_draw.eq(draw)]
         m.d.comb += updating.eq(update | (in_update & ~idle))
-        self.suppose(~adding | ~updating)
         over = Signal()
         m.d.comb += over.eq(in_update & ended)
-        group = self.anything("group", range(unit.groups))
-        self.suppose(group < unit.groups)
-        m.d.comb += unit.group.eq(group)
-        addends = [self.anything(f"addend_{k}", one.shape()) for k, one in enumerate(unit.addends)]
-        m.d.comb += [a.eq(b) for a, b in zip(unit.addends, addends, strict=True)]
-        tick = self.anything("any_tick", 2)
-        kept_tick = Signal(2)
-        with m.If(~updating):
-            m.d.sync += kept_tick.eq(tick)
-        m.d.comb += unit.tick.eq(Mux(updating & ~update, kept_tick, tick))
-        neuron = self.something("neuron", range(p.size))
         # Each neuron is stepped and reported once.
+        place = neuron >> steps.bits
         for name, (valid, step) in (("stepped", unit.stepped), ("reported", unit.reported)):
             now, at = Signal(name=f"{name}_now"), Signal(16, name=f"{name}_at")
             m.d.comb += [now.eq(valid), at.eq(step)]
-            count = self.counted(m, name, start, now & (at == neuron >> steps.bits))
+            count = self.counted(m, name, start, now & (at == place))
             self.claim(f"{name}_once", ~over | (count == 1))
             self.claim(f"{name}_there", ~now | (at < steps.count))
         if p.state:
-            written = self.memory_writes(
-                m, "written", [inner.submodules.state], start, neuron >> steps.bits, 0
-            )
+            states = [inner.submodules.state]
+            written = self.memory_writes(m, "written", states, start, place, 0)
             self.claim("state_written_once", ~over | (written == 1))
-        # The watched neuron's sum, which is 0 at first, and what was added to it in this cycle.
-        valid, step = unit.stepped
-        ((receptor, fmt), *_) = p.currents.items()
-        if self.data and p.perturbation is None:
-            total = Signal(shape(fmt), name="total")
-            taken = Signal()
-            m.d.comb += taken.eq(valid & (step == neuron >> steps.bits))
-            mine = adding & (group == neuron // lanes)
-            addend = Array(addends)[neuron % lanes]
-            with m.If(taken):
-                m.d.sync += total.eq(0)
-            with m.Elif(mine):
-                m.d.sync += total.eq(total + addend)
-            currents = [
-                getattr(inner.submodules[f"neuron_{k}"], receptor) for k in range(steps.width)
-            ]
-            current = Signal(shape(fmt), name="current")
-            m.d.comb += current.eq(Array(currents)[neuron[: steps.bits]] if steps.bits else currents[0])
-            self.claim("current_is_the_sum", ~taken | (current == total))
-            looks = [
-                inner.submodules[f"{receptor}_{k}"].read_port(domain="comb") for k in range(lanes)
-            ]
-            m.d.comb += [look.addr.eq(neuron // lanes) for look in looks]
-            kept = Signal(shape(fmt), name="kept")
-            m.d.comb += kept.eq(Array(look.data for look in looks)[neuron % lanes])
-            added = Signal(shape(fmt), name="added")
-            m.d.sync += added.eq(Mux(mine, addend, 0))
-            self.suppose(self.before(1, "begun") | (kept == 0))
-            sum_kept = Signal(shape(fmt), name="sum_kept")
-            m.d.comb += sum_kept.eq(kept + added)
-            self.claim("sum_is_kept", taken | (sum_kept == total))
-        # The signals that are kept are those that were reported.
-        if self.data:
-            valid, step = unit.reported
-            said = Signal(shape(p.signal), name="said")
-            signals = Array(unit.signals)
-            with m.If(valid & (step == neuron >> steps.bits)):
-                m.d.sync += said.eq(signals[neuron[: steps.bits]] if steps.bits else signals[0])
-            look = inner.submodules.signals.read_port(domain="comb")
-            word = unit.packing.address(neuron)
-            slot = unit.tick[: unit.depth_bits]
-            m.d.comb += look.addr.eq(Cat(Value.cast(word)[: unit.word_bits], slot))
-            kept = unit.packing.elements(look.data, neuron)[0]
-            same_tick = self.before(unit.tick[:2], "tick_before") == unit.tick[:2]
-            self.claim("signal_kept", ~(over & same_tick) | (kept == said))
         if unit.source is not None and not p.draws:
             banks = [inner.submodules[f"variates_{k}"] for k in range(lanes)]
-            drawn = self.memory_writes(
-                m, "drawn", banks, start, neuron // lanes, neuron % lanes
-            )
+            group, lane = neuron // lanes, neuron % lanes
+            drawn = self.memory_writes(m, "drawn", banks, start, group, lane)
             self.claim("drawn_once", ~(in_draw & ended) | (drawn == 1))
-        held: Any = Const(0) if unit.source is None else unit.source.request & ~unit.source.hit
-        limit = max(steps.count + 5, unit.groups + 1)
-        self.ends(m, start, idle, held, limit)
+        held: Any = 0 if unit.source is None else unit.source.request & ~unit.source.hit
+        self.ends(m, start, idle, Value.cast(held), max(steps.count + 5, unit.groups + 1))
+        self.watch(m, inner, updating, over)
+
+    def watch(self, m: Module, inner: Module, updating: Any, over: Any) -> None:
+        """Add currents of any kind, and what must be reached."""
+        self.add(m, updating)
         self.reach(over)
+
+    def add(self, m: Module, updating: Any) -> tuple[Any, Any]:
+        """Add any currents; return whether one is the watched neuron's, and it."""
+        unit, lanes, neuron = self.population, self.lanes, self.neuron
+        adding = self.anything("add")
+        group = self.anything("group", range(unit.groups))
+        addends = [self.anything(f"addend_{k}", one.shape()) for k, one in enumerate(unit.addends)]
+        self.suppose((~adding | ~updating) & (group < unit.groups))
+        m.d.comb += [unit.add.eq(adding), unit.group.eq(group)]
+        m.d.comb += [a.eq(b) for a, b in zip(unit.addends, addends, strict=True)]
+        return adding & (group == neuron // lanes), Array(addends)[neuron % lanes]
+
+    def of_step(self, values: list[Any]) -> Any:
+        """Return the watched neuron's value among those of a step."""
+        bits = self.population.steps.bits
+        return Array(values)[self.neuron[:bits]] if bits else values[0]
+
+
+class Sums(Population):
+    """A neuron gets the sum of what was added to it since its last update, nothing else.
+
+    Even if currents come one after the other for the same group.
+    """
+
+    def watch(self, m: Module, inner: Module, updating: Any, over: Any) -> None:
+        unit, lanes, neuron = self.population, self.lanes, self.neuron
+        mine, addend = self.add(m, updating)
+        ((receptor, fmt), *_) = unit.population.currents.items()
+        kind = shape(fmt)
+        taken, pending, added = Signal(), Signal(), Signal(kind)
+        total, current = Signal(kind), Signal(kind)
+        valid, step = unit.stepped
+        m.d.comb += taken.eq(valid & (step == neuron >> unit.steps.bits))
+        m.d.sync += [pending.eq(mine), added.eq(Mux(mine, addend, 0))]
+        m.d.sync += total.eq(Mux(taken, 0, total + added))
+        neurons = [inner.submodules[f"neuron_{k}"] for k in range(unit.steps.width)]
+        m.d.comb += current.eq(self.of_step([getattr(one, receptor) for one in neurons]))
+        self.claim("current_is_the_sum", ~taken | (current == total))
+        # What stands in the memory: without this the proof takes long.
+        banks = [inner.submodules[f"{receptor}_{k}"] for k in range(lanes)]
+        looks = [bank.read_port(domain="comb") for bank in banks]
+        m.d.comb += [look.addr.eq(neuron // lanes) for look in looks]
+        kept, read = Signal(kind), Signal(kind)
+        m.d.comb += [
+            kept.eq(Array(look.data for look in looks)[neuron % lanes]),
+            read.eq(Array(bank.read_ports[0].data for bank in banks)[neuron % lanes]),
+        ]
+        self.suppose(self.before(1, "begun") | (kept == 0))
+        self.claim("sum_is_kept", taken | (kept == total))
+        self.claim("sum_is_read", ~pending | (read == total))
+        self.reach(over & (current != 0))
+
+
+class Signals(Population):
+    """The signal that a neuron has reported is what the projections read."""
+
+    def watch(self, m: Module, inner: Module, updating: Any, over: Any) -> None:
+        unit, neuron = self.population, self.neuron
+        self.add(m, updating)
+        tick, kept_tick = self.anything("any_tick", 2), Signal(2)
+        with m.If(~updating):
+            m.d.sync += kept_tick.eq(tick)
+        now = Mux(updating & ~unit.update, kept_tick, tick)
+        m.d.comb += unit.tick.eq(now)
+        valid, step = unit.reported
+        said = Signal(shape(unit.population.signal))
+        with m.If(valid & (step == neuron >> unit.steps.bits)):
+            m.d.sync += said.eq(self.of_step(unit.signals))
+        look = inner.submodules.signals.read_port(domain="comb")
+        word = Value.cast(unit.packing.address(neuron))[: unit.word_bits]
+        m.d.comb += look.addr.eq(Cat(word, kept_tick[: unit.depth_bits]))
+        kept = unit.packing.elements(look.data, neuron)[0]
+        self.claim("signal_is_kept", ~over | (kept == said))
+        self.reach(over & (said != 0))

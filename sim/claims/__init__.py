@@ -36,10 +36,10 @@ PROPERTIES = [
     Property("mirror", lambda: Mirror(networks.traced(), "errors_to_teacher")),
     Property("population", lambda: Population(networks.perturbed("none"), "out")),
     Property("population of spikes", lambda: Population(networks.traced(), "hidden")),
-    Property("population, two neurons a cycle", lambda: Population(networks.perturbed("none"), "out", 2, 2)),
+    Property("population, two neurons a cycle", lambda: Population(networks.perturbed("none"), "out", 2)),
     Property("population with variates", lambda: Population(networks.perturbed("node"), "out")),
     *(
-        Property(f"{name} of a population{more}", lambda kind=kind,n=n: kind(networks.perturbed("none"), "out", 2, n))
+        Property(f"{name} of a population{more}", lambda kind=kind,n=n: kind(networks.perturbed("none"), "out", n))
         for name, kind in (("sums", Sums), ("signals", Signals))
         for n, more in ((1, ""), (2, ", two neurons a cycle"))
     ),

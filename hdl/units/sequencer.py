@@ -261,7 +261,7 @@ class Sequencer(Elaboratable):
                 with m.If(flags[0] & ~tracing):
                     m.next = begin
                 with m.Elif(flags[1] & (plan.reward is not None or renewed)):
-                    m.next = "COUNTED" if renewed else "REWARD"
+                    m.next = "COUNTED" if renewed else "REWARD" if self.judge else "DONE"
                 with m.Else():
                     m.next = "DONE"
             if self.judge is not None:

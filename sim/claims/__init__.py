@@ -5,6 +5,7 @@ from __future__ import annotations
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim.claims import networks
+from goldenspike.sim.claims.cores import Cores, Ends
 from goldenspike.sim.claims.populations import Filters, Mirror, Population, Signals, Sums
 from goldenspike.sim.claims.rows import Rows
 from goldenspike.sim.claims.synapses import Learner, Synapses
@@ -48,4 +49,7 @@ PROPERTIES = [
         for name, kind in (("sums", Sums), ("signals", Signals))
     ),
     Property("signals of a population that are late", lambda: Signals(networks.late(), "out")),
+    Property("core, no rule", lambda: Cores(networks.perturbed("none", 2))),
+    Property("core, rule node", lambda: Cores(networks.perturbed("node", 2))),
+    Property("core with traces", lambda: Cores(networks.traced(2))),
 ]

@@ -15,6 +15,24 @@ from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.sim.formal import Bench
 
 
+def in_flight(
+    bench: Bench, name: str, banks: list[Memory], reading: Any, at: Any, stages: int
+) -> Any:
+    """Return whether no word is written that was read since its visit, so many cycles ago, began.
+
+    `reading` and `at` say what is read from all banks in a cycle.
+    """
+    clear: Any = 1
+    for k in range(stages):
+        for bank in banks:
+            (write,) = bank.write_ports
+            clear = clear & ~(write.en & reading & (write.addr == at))
+        if k < stages - 1:
+            reading = bench.before(reading, f"{name}_read_{k + 1}_ago")
+            at = bench.before(at, f"{name}_place_{k + 1}_ago")
+    return clear
+
+
 class Pass(NamedTuple):
     """A phase of a unit, from its start to its end.
 
@@ -145,15 +163,7 @@ class UnitBench(Bench):
     ) -> None:
         """Claim that no word is read between the read and the write of its visit."""
         for field, each in banks.items():
-            clear: Any = 1
-            was, was_at = reading, at
-            for k in range(stages):
-                for bank in each:
-                    (write,) = bank.write_ports
-                    clear = clear & ~(write.en & was & (write.addr == was_at))
-                if k < stages - 1:
-                    was = self.before(was, f"{field}_read_{k + 1}_ago")
-                    was_at = self.before(was_at, f"{field}_place_{k + 1}_ago")
+            clear = in_flight(self, field, each, reading, at, stages)
             self.claim(f"{field}_not_read_in_flight", clear)
 
     def banks(self, inner: Module, unit: SynapseUnit) -> dict[str, list[Memory]]:

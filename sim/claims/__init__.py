@@ -49,7 +49,19 @@ PROPERTIES = [
         for name, kind in (("sums", Sums), ("signals", Signals))
     ),
     Property("signals of a population that are late", lambda: Signals(networks.late(), "out")),
-    Property("core, no rule", lambda: Cores(networks.perturbed("none", 2))),
-    Property("core, rule node", lambda: Cores(networks.perturbed("node", 2))),
+    *(
+        Property(f"core, rule {kind}", lambda kind=kind: Cores(networks.perturbed(kind, 2)))
+        for kind in networks.RULES
+    ),
+    Property("core, rule online", lambda: Cores(networks.online(2))),
+    Property("core, delays", lambda: Cores(networks.late(2))),
     Property("core with traces", lambda: Cores(networks.traced(2))),
+    Property("core with traces, not filtered", lambda: Cores(networks.traced(2, filtered=False))),
+    Property("core, 4 lanes", lambda: Cores(networks.traced(5), 4, 2)),
+    *(
+        Property(f"run ends, rule {kind}", lambda kind=kind: Ends(networks.perturbed(kind, 2)))
+        for kind in networks.RULES
+    ),
+    Property("run ends, rule online", lambda: Ends(networks.online(2))),
+    Property("run ends, with traces", lambda: Ends(networks.traced(2))),
 ]

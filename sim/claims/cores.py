@@ -124,6 +124,9 @@ class Cores(Bench):
         if learner.factors is not None:
             self.alone(f"{name}_factors", [learner.factors], learner.making)
             making = making | learner.factors | learner.making
+        if learner.draw is not None:
+            self.alone(f"{name}_columns", [learner.draw], learner.drawing)
+            making = making | learner.draw | learner.drawing
         if pre.follows is None:
             self.alone(f"{name}_pre", [pre.start], pre.busy)
             making = making | pre.start
@@ -184,15 +187,15 @@ class Cores(Bench):
                 self.claim(f"{name}_stand_for_{k}", reader.done | ~others)
 
     def randomness(self) -> None:
-        """Claim that who asks for a random block asks for it until it comes."""
+        """Claim that who asks for a random block asks for it until it is taken."""
         core = self.core
         clients = [u.source for u in core.populations.values() if u.source is not None]
         for unit in core.synapses.values():
             clients += unit.fields
         for k, client in enumerate(clients):
-            waited = self.before(client.want & ~client.granted, f"waited_{k}")
+            waited = self.before(client.want & ~client.taken & ~client.flush, f"waited_{k}")
             same = client.block == self.before(client.block, f"block_{k}")
-            self.claim(f"block_{k}_is_wanted_until_it_comes", ~waited | (client.want & same))
+            self.claim(f"block_{k}_is_wanted_until_it_is_taken", ~waited | (client.want & same))
 
 
 class Ends(Cores):

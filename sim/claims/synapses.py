@@ -151,6 +151,12 @@ class Learner(UnitBench):
             made = self.writes("made", factors, make.start, column // lanes, column % lanes)
             self.claim("factor_made_once", ~make.over | (made == 1))
             self.ends(make.start, ~learner.making, 0, learner.steps.count + 3, "factors_end")
+        if learner.draw is not None:
+            draw = self.phases(learner.drawing, draw=learner.draw)["draw"]
+            self.suppose(~(learning & (draw.start | learner.drawing)))
+            words = [parts.submodules[f"column_{k}"] for k in range(lanes)]
+            drawn = self.writes("drawn", words, draw.start, column // lanes, column % lanes)
+            self.claim("word_drawn_once", ~draw.over | (drawn == 1))
         # The visit of a watched synapse.
         place, lane, at = Signal(16), Signal(8), Signal(16)
         visiting, delivering = Signal(), Signal()

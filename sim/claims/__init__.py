@@ -5,7 +5,7 @@ from __future__ import annotations
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim.claims import networks
-from goldenspike.sim.claims.cores import Cores, Ends
+from goldenspike.sim.claims.cores import Cores, Returns
 from goldenspike.sim.claims.populations import Filters, Mirror, Population, Signals, Sums
 from goldenspike.sim.claims.rows import Rows
 from goldenspike.sim.claims.synapses import Learner, Synapses
@@ -59,9 +59,9 @@ PROPERTIES = [
     Property("core with traces, not filtered", lambda: Cores(networks.traced(2, filtered=False))),
     Property("core, 4 lanes", lambda: Cores(networks.traced(5), 4, 2)),
     *(
-        Property(f"run ends, rule {kind}", lambda kind=kind: Ends(networks.perturbed(kind, 2)))
+        Property(f"returns, rule {kind}", lambda kind=kind: Returns(networks.perturbed(kind, 2)))
         for kind in networks.RULES
     ),
-    Property("run ends, rule online", lambda: Ends(networks.online(2))),
-    Property("run ends, with traces", lambda: Ends(networks.traced(2))),
+    Property("returns, rule online", lambda: Returns(networks.online(2))),
+    Property("returns, with traces", lambda: Returns(networks.traced(2))),
 ]

@@ -66,6 +66,9 @@ class Cores(Bench):
         self.randomness()
         for k, channel in enumerate(core.channels):
             self.claim(f"one_write_on_channel_{k}", ~several(tap.valid for tap in channel.taps))
+        stalled = self.before(core.o.valid & ~core.o.ready, "o_stalled")
+        same = core.o.payload == self.before(core.o.payload, "o_before")
+        self.claim("answer_stays", ~stalled | (core.o.valid & same))
         self.end(m)
 
     def host(self, m: Module) -> None:
@@ -77,7 +80,6 @@ class Cores(Bench):
             *(core.i.valid.eq(valid), core.i.payload.eq(payload), core.o.ready.eq(ready)),
         ]
         self.running = core.busy
-
     def end(self, m: Module) -> None:
         """Claim when units are busy, and say what must be reached."""
         running = Signal()
@@ -198,10 +200,11 @@ class Cores(Bench):
             self.claim(f"block_{k}_is_wanted_until_it_is_taken", ~waited | (client.want & same))
 
 
-class Ends(Cores):
-    """A run ends within a number of cycles that follows from the network's size.
+class Returns(Cores):
+    """The sequencer returns to rest, if its units do: it waits for nothing else for long.
 
-    Each phase takes what its unit is claimed to, if they took place one after the other.
+    All that it starts is anything here: how long it takes, and what it finds. The cycles of a run in
+    which nothing is under way are counted; there are not more than phases ask for.
     """
 
     def build(self, m: Module) -> None:
@@ -209,35 +212,34 @@ class Ends(Cores):
         self.opened(core)
         m.submodules.core = core
         self.host(m)
-        cycles, limit = Signal(range(self.limit() + 2)), self.limit()
-        with m.If(~self.running):
+        sequencer = core.sequencer
+        parts = {
+            **{f"population_{name}": unit for name, unit in core.populations.items()},
+            **{f"projection_{name}": unit for name, unit in core.synapses.items()},
+            **{f"projection_{name}": unit for name, unit in core.mirrors.items()},
+        }
+        self.free += [f"bench.core.{name}" for name in parts]
+        phases = [phase for one in sequencer.schedules.values() for phase in one.phases]
+        still, running = Signal(), Signal()
+        m.d.comb += [
+            still.eq(~either(Value.cast(phase.busy) for phase in phases)),
+            running.eq(self.running),
+        ]
+        limit = self.limit()
+        cycles = Signal(range(limit + 2))
+        with m.If(~running):
             m.d.sync += cycles.eq(0)
-        with m.Elif(cycles <= limit):
+        with m.Elif(still & (cycles <= limit)):
             m.d.sync += cycles.eq(cycles + 1)
-        self.claim("it_ends", cycles <= limit)
-        running = Signal()
-        m.d.comb += running.eq(self.running)
-        self.reach(~running & self.before(running, "running_before") & core.sequencer.flags.all())
+        self.claim("it_returns", cycles <= limit)
+        self.reach(~running & self.before(running, "running_before") & sequencer.flags.all())
 
     def limit(self) -> int:
-        """Return the most cycles of a run."""
-        core, plan = self.core, self.core.plan
-        block = 12 * max(sum(len(unit.fields) for unit in core.synapses.values()), 1)
-
-        def visit(unit: Any) -> int:
-            rows = unit.projection.pre.size
-            groups = rows * (unit.groups + 1) + 10
-            return groups + (block * rows * unit.groups if unit.fields else 0)
-
-        tick, update = 8, 16
-        for unit in core.populations.values():
-            tick += unit.steps.count + 8
-            tick += 0 if unit.source is None else block * unit.groups + 4
-        for unit in core.synapses.values():
-            tick += 2 * visit(unit)
-            tick += 0 if unit.filter is None else unit.filter.steps.count + 6
-            tick += 0 if unit.learner is None else 2 * visit(unit) + 2 * unit.groups + 12
-            update += visit(unit)
-        for unit in core.mirrors.values():
-            tick += unit.steps.count + unit.projection.post.size * unit.other.groups + 12
-        return 2 * plan.ticks * tick + update
+        """Return the most cycles of a run in which nothing is under way."""
+        plan = self.core.plan
+        asked = {
+            name: 2 * len(schedule.phases) + 1
+            for name, schedule in self.core.sequencer.schedules.items()
+        }
+        first, update = asked.get("FIRST", 0), asked.get("REWARD", 0) + asked.get("LEARN", 0)
+        return 2 * (first + plan.ticks * (asked["TICK"] + update + 2) + 1) + update + 8

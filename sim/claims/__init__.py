@@ -5,6 +5,7 @@ from __future__ import annotations
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim.claims import networks
+from goldenspike.sim.claims.buses import Axi, Frames
 from goldenspike.sim.claims.cores import Cores, Returns
 from goldenspike.sim.claims.populations import Filters, Mirror, Population, Signals, Sums
 from goldenspike.sim.claims.rows import Rows
@@ -64,4 +65,7 @@ PROPERTIES = [
     ),
     Property("returns, rule online", lambda: Returns(networks.online(2))),
     Property("returns, with traces", lambda: Returns(networks.traced(2))),
+    Property("frames of events", lambda: Frames(networks.perturbed("none"))),
+    Property("axi, no rule", lambda: Axi(networks.perturbed("none", 2))),
+    Property("axi, with traces", lambda: Axi(networks.traced(2))),
 ]

@@ -6,7 +6,8 @@ from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim.claims import networks
 from goldenspike.sim.claims.buses import Axi, Frames
-from goldenspike.sim.claims.cores import Cores, Returns
+from goldenspike.sim.claims.cores import Answers, Cores, Returns
+from goldenspike.sim.claims.fields import Fields
 from goldenspike.sim.claims.populations import Filters, Mirror, Population, Signals, Sums
 from goldenspike.sim.claims.rows import Rows
 from goldenspike.sim.claims.synapses import Learner, Synapses
@@ -68,4 +69,7 @@ PROPERTIES = [
     Property("frames of events", lambda: Frames(networks.perturbed("none"))),
     Property("axi, no rule", lambda: Axi(networks.perturbed("none", 2))),
     Property("axi, with traces", lambda: Axi(networks.traced(2))),
+    Property("random fields", lambda: Fields(4, ahead=False)),
+    Property("random fields, ahead", lambda: Fields(1, ahead=True)),
+    Property("answers of a core", lambda: Answers(networks.perturbed("node", 2))),
 ]

@@ -66,9 +66,6 @@ class Cores(Bench):
         self.randomness()
         for k, channel in enumerate(core.channels):
             self.claim(f"one_write_on_channel_{k}", ~several(tap.valid for tap in channel.taps))
-        stalled = self.before(core.o.valid & ~core.o.ready, "o_stalled")
-        same = core.o.payload == self.before(core.o.payload, "o_before")
-        self.claim("answer_stays", ~stalled | (core.o.valid & same))
         self.end(m)
 
     def host(self, m: Module) -> None:
@@ -196,6 +193,10 @@ class Cores(Bench):
             clients += unit.fields
         for k, client in enumerate(clients):
             waited = self.before(client.want & ~client.taken & ~client.flush, f"waited_{k}")
+            coming = Signal(4, name=f"coming_{k}")
+            self.m.d.sync += coming.eq(coming + client.taken - client.granted)
+            waits = client.want | (coming != 0)
+            self.claim(f"block_{k}_is_not_on_its_way_when_flushed", ~(client.flush & waits))
             same = client.block == self.before(client.block, f"block_{k}")
             self.claim(f"block_{k}_is_wanted_until_it_is_taken", ~waited | (client.want & same))
 
@@ -243,3 +244,18 @@ class Returns(Cores):
         }
         first, update = asked.get("FIRST", 0), asked.get("REWARD", 0) + asked.get("LEARN", 0)
         return 2 * (first + plan.ticks * (asked["TICK"] + update + 2) + 1) + update + 8
+
+
+class Answers(Cores):
+    """An answer stays until it is taken, and none comes unasked."""
+
+    def build(self, m: Module) -> None:
+        core = self.core
+        m.submodules.core = core
+        self.host(m)
+        valid, ready = core.o.valid, core.o.ready
+        stalled = self.before(valid & ~ready, "o_stalled")
+        same = core.o.payload == self.before(core.o.payload, "o_before")
+        self.claim("answer_stays", ~stalled | (valid & same))
+        self.claim("no_answer_in_a_run", ~(valid & core.busy))
+        self.reach(stalled & (core.o.payload != 0))

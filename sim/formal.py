@@ -51,7 +51,7 @@ dffunmap
 opt_clean
 formalff -setundef -clk2ff -ff2anyinit
 setundef -undriven -anyseq
-select -set named w:* w:$* %d
+select -set named w:* w:$* w:*.* %u %d
 expose @named
 opt -full
 memory_map -formal
@@ -267,9 +267,13 @@ def _source(bench: Bench) -> tuple[str, list[str]]:
         raise ValueError(
             f"Bench must claim something and have one goal, not {bench.claims} and {bench.goals}"
         )
-    text = re.sub(r"\n  (attribute [^\n]*\n  )*cell \$meminit_v2 .*?\n  end\n", "\n", text, flags=re.S)
+    text = re.sub(
+        r"\n  (attribute [^\n]*\n  )*cell \$meminit_v2 .*?\n  end\n", "\n", text, flags=re.S
+    )
     modules = re.findall(r"^module \\(\S+)\n(.*?)^end\n", text, re.DOTALL | re.MULTILINE)
-    still = [name for name, body in modules if not re.search(r"^  wire .*\\clk$", body, re.MULTILINE)]
+    still = [
+        name for name, body in modules if not re.search(r"^  wire .*\\clk$", body, re.MULTILINE)
+    ]
     return text, still
 
 

@@ -11,6 +11,7 @@ from goldenspike.golden.plan import Plan
 from goldenspike.hdl.bus.axi_stream import EVENT
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.bus.events_in import EventsIn
+from goldenspike.hdl.bus.events_out import EventsOut
 from goldenspike.sim.formal import Bench
 
 
@@ -38,24 +39,42 @@ class Axi(Bench):
         for name, member in core.signature.members.items():
             if member.flow is not Out and name not in ("aclk", "aresetn"):
                 m.d.comb += getattr(core, name).eq(self.anything(f"any_{name}", member.shape))
-        self.stays("m_axis_events_tvalid", "m_axis_events_tready", "tdata", "tlast")
         self.stays("s_axi_rvalid", "s_axi_rready", "rdata", "rresp")
         self.stays("s_axi_bvalid", "s_axi_bready", "bresp")
         writing, room = Signal(), Signal()
         m.d.comb += [writing.eq(queue.w_en), room.eq(queue.w_rdy)]
         self.claim("no_event_is_dropped", ~writing | room)
-        self.reach(core.m_axis_events_tvalid & core.m_axis_events_tlast)
+        self.reach(writing & core.events_out.tick)
 
     def stays(self, valid: str, ready: str, *payload: str) -> None:
         """Claim that a channel keeps what it offers until it is taken."""
-        prefix = valid.rpartition("_")[0]
-        offered, taken = getattr(self.core, valid), getattr(self.core, ready)
-        stalled = self.before(offered & ~taken, f"{prefix}_{valid}_stalled")
-        same: Any = offered
-        for name in payload:
-            value = getattr(self.core, f"{prefix}_{name}")
-            same = same & (value == self.before(value, f"{prefix}_{name}_before"))
-        self.claim(f"{valid}_stays", ~stalled | same)
+        core, prefix = self.core, "s_axi"
+        values = [getattr(core, f"{prefix}_{name}") for name in payload]
+        kept(self, valid, getattr(core, valid), getattr(core, ready), values)
+
+
+def kept(bench: Bench, name: str, valid: Any, ready: Any, values: list[Any]) -> None:
+    """Claim that a channel keeps what it offers until it is taken."""
+    stalled = bench.before(valid & ~ready, f"{name}_stalled")
+    same: Any = valid
+    for k, value in enumerate(values):
+        same = same & (value == bench.before(value, f"{name}_{k}_before"))
+    bench.claim(f"{name}_stays", ~stalled | same)
+
+
+class Events(Bench):
+    """Events to outside stay until they are taken; a neuron's is sent when it is accepted."""
+
+    def build(self, m: Module) -> None:
+        m.submodules.unit = unit = EventsOut()
+        for name, member in unit.signature.members.items():
+            if member.is_port and member.flow is not Out:
+                m.d.comb += getattr(unit, name).eq(self.anything(f"any_{name}", member.shape))
+        axi = unit.axi
+        m.d.comb += axi.tready.eq(self.anything("tready"))
+        kept(self, "event", axi.tvalid, axi.tready, [axi.tdata, axi.tlast])
+        self.claim("accepted_is_sent", unit.sent == (unit.reported & unit.accepted))
+        self.reach(axi.tvalid & ~axi.tready & axi.tlast)
 
 
 class Frames(Bench):

@@ -77,6 +77,7 @@ class Cores(Bench):
             *(core.i.valid.eq(valid), core.i.payload.eq(payload), core.o.ready.eq(ready)),
         ]
         self.running = core.busy
+
     def end(self, m: Module) -> None:
         """Claim when units are busy, and say what must be reached."""
         running = Signal()

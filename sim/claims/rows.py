@@ -10,7 +10,6 @@ from goldenspike.hdl.units.rows import Packing, RowSource
 from goldenspike.sim.formal import Bench
 
 
-
 class Rows(Bench):
     """A row source streams the rows of a memory, each once, in ascending order.
 
@@ -76,5 +75,3 @@ class Rows(Bench):
         self.claim("none_without_start", running | ~valid)
         self.claim("it_ends", busy_cycles <= limit)
         self.reach(running & done & (count == 1) & (last == size - 1))
-
-

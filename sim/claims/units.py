@@ -60,9 +60,7 @@ class UnitBench(Bench):
         for q in plan.projections:
             if q.mirror is None:
                 post, before = self.populations[q.post.name], self.populations.get(q.pre.name)
-                self.synapses[q.name] = SynapseUnit(
-                    plan, q, post, lanes, neurons, packings, before
-                )
+                self.synapses[q.name] = SynapseUnit(plan, q, post, lanes, neurons, packings, before)
         self.mirrors = {
             q.name: MirrorUnit(
                 *(q, self.synapses[q.mirror], packings[q.pre.name]),

@@ -1,9 +1,9 @@
 """Formal checks: what is claimed of hardware holds for all inputs, memories and times.
 
 A bench wraps a unit, drives it with anything that its contract allows, and claims properties. It
-goes through RTLIL and Yosys to a circuit of gates and registers, which ABC, a part of Yosys, checks:
-by induction (property directed reachability: `pdr`) for all time, or from the reset on for a number
-of cycles (`bmc3`). What a bench must reach is checked too: a claim about nothing is none.
+goes through RTLIL and Yosys to a circuit of gates and registers, which ABC, a part of Yosys,
+checks: by induction (property directed reachability: `pdr`) for all time, or from the reset on for
+a number of cycles (`bmc3`). What a bench must reach is checked too: a claim about nothing is none.
 
 Memories begin with arbitrary contents. The twins of cells are cut: their outputs are anything in
 every cycle, so what is proved of a unit holds whatever its cells compute, and the proof does not
@@ -268,7 +268,7 @@ def _source(bench: Bench) -> tuple[str, list[str]]:
             f"Bench must claim something and have one goal, not {bench.claims} and {bench.goals}"
         )
     text = re.sub(
-        r"\n  (attribute [^\n]*\n  )*cell \$meminit_v2 .*?\n  end\n", "\n", text, flags=re.S
+        r"\n  (attribute [^\n]*\n  )*cell \$meminit_v2 .*?\n  end\n", "\n", text, flags=re.DOTALL
     )
     modules = re.findall(r"^module \\(\S+)\n(.*?)^end\n", text, re.DOTALL | re.MULTILINE)
     still = [

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 
 from goldenspike.golden.plan import Plan
 from goldenspike.hdl.core import Core
@@ -205,8 +205,8 @@ class Cores(Bench):
 class Returns(Cores):
     """The sequencer returns to rest, if its units do: it waits for nothing else for long.
 
-    All that it starts is anything here: how long it takes, and what it finds. The cycles of a run in
-    which nothing is under way are counted; there are not more than phases ask for.
+    All that it starts is anything here: how long it takes, and what it finds. The cycles of a run
+    in which nothing is under way are counted; there are not more than phases ask for.
     """
 
     def build(self, m: Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
@@ -68,7 +69,7 @@ class Fields(Bench):
         m.d.comb += [unit.x0.eq(first), unit.x1.eq(second)]
         after = count - granted
         with m.If(granted):
-            m.d.sync += [one.eq(other) for one, other in zip(blocks, blocks[1:], strict=False)]
+            m.d.sync += [one.eq(other) for one, other in pairwise(blocks)]
         with m.If(taken):
             m.d.sync += Array(blocks)[after[:2]].eq(unit.block)
         m.d.sync += count.eq(after + taken)

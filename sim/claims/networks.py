@@ -1,4 +1,4 @@
-"""Small networks, which units and cores are taken from: every kind of phase, two groups of lanes."""
+"""Small networks, of which units and cores are made: every kind of phase, two groups of lanes."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.memory import Memory
 
-
 from goldenspike.hdl.units.rows import Packing, RowSource
 from goldenspike.sim.formal import Bench
 

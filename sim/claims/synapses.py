@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 
@@ -35,7 +34,7 @@ class Synapses(UnitBench):
         lines = {"deliver": unit.deliver}
         if kind in ("output", "tick"):
             lines["trace"] = unit.trace
-        if kind not in ("none", "tick") or rule is not None and kind == "none":
+        if kind not in ("none", "tick") or (rule is not None and kind == "none"):
             lines["learn"] = unit.learn
         phases = self.phases(unit.busy, **lines)
         start = Cat(one.start for one in phases.values()).any()

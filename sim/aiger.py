@@ -83,7 +83,9 @@ def read(data: bytes) -> Circuit:
         return found
 
     registers = [(line[0], line[1] if len(line) > 1 else 0) for line in lines(latches)]
-    literals = [[line[0] for line in lines(count)] for count in (outputs, bad, constraints)]
+    said, never, always = (
+        [line[0] for line in lines(count)] for count in (outputs, bad, constraints)
+    )
 
     def delta() -> int:
         nonlocal place
@@ -101,7 +103,7 @@ def read(data: bytes) -> Circuit:
         literal = 2 * (1 + inputs + latches + k)
         left = literal - delta()
         found.append(Gate(literal, left, left - delta()))
-    return Circuit(inputs, registers, *literals, found)
+    return Circuit(inputs, registers, said, never, always, found)
 
 
 def without_outputs(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ depend on formats. That they compute what they should is :mod:`goldenspike.sim.p
 
 from __future__ import annotations
 
+import importlib
 import re
 import time
 from dataclasses import dataclass
@@ -19,8 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
-from amaranth.asserts import AnyConst, AnySeq
-from amaranth.hdl import Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Signal, Value
+from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal, Value
 
 from goldenspike.hdl import yosys
 from goldenspike.sim import aiger
@@ -28,6 +28,9 @@ from goldenspike.sim import aiger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+hdl: Any = importlib.import_module("amaranth.hdl")
+asserts: Any = importlib.import_module("amaranth.asserts")
+"""Amaranth's properties, which its type stubs do not know as they are."""
 Status = Literal["proved", "bounded", "failed", "unreached", "unknown"]
 TIMEOUT_S = 90
 REACH = 400
@@ -126,28 +129,28 @@ class Bench(Elaboratable):
         """Claim that a condition holds in every cycle."""
         holds = Signal(name=name)
         self.claims.append(name)
-        self.m.d.comb += [holds.eq(condition), Assert(holds)]
+        self.m.d.comb += [holds.eq(condition), hdl.Assert(holds)]
 
     def suppose(self, condition: Any) -> None:
         """Take it that a condition holds in every cycle."""
-        self.m.d.comb += Assume(condition)
+        self.m.d.comb += hdl.Assume(condition)
 
     def reach(self, condition: Any) -> None:
         """Say that a condition must hold in some cycle of some run: what is claimed happens."""
         self.goals += 1
         goal = Signal(name="goal")
-        self.m.d.comb += [goal.eq(condition), Cover(goal)]
+        self.m.d.comb += [goal.eq(condition), hdl.Cover(goal)]
 
     def anything(self, name: str, kind: Any = 1) -> Signal:
         """Return a signal that is anything in every cycle."""
         signal = Signal(kind, name=name)
-        self.m.d.comb += signal.eq(AnySeq(len(signal)))
+        self.m.d.comb += signal.eq(asserts.AnySeq(len(signal)))
         return signal
 
     def something(self, name: str, kind: Any = 1) -> Signal:
         """Return a signal that is anything, and always the same; below its range if it has one."""
         signal = Signal(kind, name=name)
-        self.m.d.comb += signal.eq(AnyConst(len(signal)))
+        self.m.d.comb += signal.eq(asserts.AnyConst(len(signal)))
         if isinstance(kind, range):
             self.suppose(signal < kind.stop)
         return signal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
+from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 
@@ -71,6 +72,7 @@ class Synapses(UnitBench):
             learned = inside["trace"] & kept["learning_now"]
         if kind in ("delivery", "output", "tick"):
             traced = inside["deliver" if kind == "delivery" else "trace"] & kept["tracing"]
+        writes: Any = 0
         for field, each in banks.items():
             writes = self.writes(f"{field}_writes", each, start, place, lane)
             due = learned | (traced if field == "w" else 0)

@@ -32,7 +32,7 @@ hdl: Any = importlib.import_module("amaranth.hdl")
 asserts: Any = importlib.import_module("amaranth.asserts")
 """Amaranth's properties, which its type stubs do not know as they are."""
 Status = Literal["proved", "bounded", "failed", "unreached", "unknown"]
-TIMEOUT_S = 90
+TIMEOUT_S = 240
 REACH = 400
 """Cycles within which a bench must reach what it must."""
 TOP = "bench"

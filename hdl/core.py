@@ -218,6 +218,7 @@ class Core(Unit):
             for q in plan.projections
             if q.mirror is not None
         }
+        self.readers: dict[str, list[tuple[Any, int]]] = {p.name: [] for p in plan.populations}
         self.sources = {}
         for p in plan.sources:
             packing = self.packings[p.name]
@@ -463,6 +464,7 @@ class Core(Unit):
 
         What reads early does so for the next tick, or for a pass's first one before it begins.
         """
+        self.readers[population.name].append((reader, delay - early))
         unit = self.populations.get(population.name)
         if unit is None:
             source = self.sources[population.name]

@@ -16,7 +16,7 @@ from goldenspike.golden import catalog
 from goldenspike.golden.cache import replacing
 from goldenspike.golden.trial import Session
 from goldenspike.hdl import yosys
-from goldenspike.sim import lockstep, proof
+from goldenspike.sim import claims, formal, lockstep, proof
 from goldenspike.tools import (
     bench,
     bench_traces,
@@ -292,6 +292,28 @@ def test_prove_takes_the_catalog_by_default_and_with_all(monkeypatch):
     assert main(["prove", "--all"]) == 0
     assert len(asked[-1]) > len(asked[0])
     assert any(where.startswith("linear_node: ") for where, _, _ in asked[-1])
+
+
+def test_prove_checks_the_sequencer(capsys, monkeypatch):
+    names = {"core: none": "proved", "rows: spikes": "bounded", "filter": "failed"}
+    monkeypatch.setattr(claims, "PROPERTIES", {n: formal.Property(n, formal.Bench) for n in names})
+
+    def checked(one: Any, timeout_s: int) -> Any:
+        trace = {"kept_once": [1, 0]} if names[one.name] == "failed" else None
+        broken = () if trace is None else ("kept_once",)
+        return formal.Outcome(one.name, names[one.name], 2, 0.5, 3, 4, broken, trace)
+
+    monkeypatch.setattr(formal, "check", checked)
+    assert main(["prove", "--sequencer"]) == 1
+    printed = capsys.readouterr().out
+    assert "2 cycles" in printed
+    assert "1 proved for all time, 1 for so many cycles, 1 not" in printed
+    assert "filter: kept_once is false in cycle 1" in printed
+
+
+def test_prove_checks_the_sequencer_alone(small, capsys):
+    assert main(["prove", "--sequencer", small]) == 2
+    assert "--sequencer must stand alone" in capsys.readouterr().err
 
 
 def test_prove_prints_a_counterexample(small, capsys, monkeypatch):

@@ -157,7 +157,7 @@ def cosim(
     )
 
 
-@_command("prove", "prove digits", "prove --all")
+@_command("prove", "prove digits", "prove --all", "prove --sequencer")
 def prove(
     experiments: Annotated[
         list[str] | None,
@@ -170,10 +170,22 @@ def prove(
     everything: Annotated[
         bool, typer.Option("--all", help="The catalog and all experiments that are shipped.")
     ] = False,
+    sequencer: Annotated[
+        bool,
+        typer.Option(
+            "--sequencer",
+            help="Not the parts that compute, but what moves data between them: streams, visits, "
+            "memory ports, schedules.",
+        ),
+    ] = False,
 ) -> int:
     """Prove, for all inputs, that the hardware's parts equal the model's."""
     from goldenspike.tools import prove as work
 
+    if sequencer:
+        if experiments or everything:
+            raise InputError("--sequencer must stand alone, without EXPERIMENT or --all")
+        return work.check()
     return work.run(experiments or [], everything=everything)
 
 

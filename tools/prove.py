@@ -1,11 +1,11 @@
-"""``goldenspike prove``: every twin equals its cell, for all inputs."""
+"""``goldenspike prove``: every twin equals its cell, for all inputs; and the rest is in order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from goldenspike.sim import proof
+from goldenspike.sim import claims, formal, proof
 from goldenspike.tools import console
 from goldenspike.tools.experiment import shipped
 from goldenspike.tools.job import prepare
@@ -51,6 +51,27 @@ def run(names: Sequence[str], *, everything: bool = False) -> int:
     console.show("Proofs, for all inputs", ("where", "cell", "cases ", "proved ", "seconds "), rows)
     failed = [p for p in proofs if not p.proved]
     console.say(f"{len(proofs) - len(failed)} of {len(proofs)} proved")
+    for found in failed:
+        console.say(found)
+    return 1 if failed else 0
+
+
+def check(timeout_s: int = formal.TIMEOUT_S) -> int:
+    """Check what is claimed of units and cores, and print a table; counterexamples follow it."""
+    outcomes = []
+    with console.progress() as bars:
+        bar = bars.add_task("Yosys reads the hardware", total=len(claims.PROPERTIES))
+        for one in claims.PROPERTIES.values():
+            bars.update(bar, description=one.name)
+            outcomes.append(formal.check(one, timeout_s=timeout_s))
+            bars.update(bar, advance=1)
+    rows = [(o.name, o.result, o.registers, o.gates, f"{o.seconds:.1f}") for o in outcomes]
+    heads = ("property", "result", "registers ", "gates ", "seconds ")
+    console.show("Formal checks, for all inputs and memories", heads, rows)
+    failed = [o for o in outcomes if not o.shown]
+    proved = sum(o.status == "proved" for o in outcomes)
+    bounded = sum(o.status == "bounded" for o in outcomes)
+    console.say(f"{proved} proved for all time, {bounded} for so many cycles, {len(failed)} not")
     for found in failed:
         console.say(found)
     return 1 if failed else 0

@@ -69,8 +69,9 @@ class LearnUnit(Elaboratable):
         In: new random fields begin; what is or-ed into their indices.
     modulator_enable, modulator_addresses, modulator_words
         Out, Out, In: reads the signals of the modulators, by the rule's name for them.
-    reading, address, words
-        Out, Out, In: reads the synapses of all lanes; their fields stand in the next cycle.
+    reading, address, words, visiting
+        Out, Out, In, Out: reads the synapses of all lanes; their fields stand in the next cycle;
+        whether they are those of a visit.
     writing, write_address, next
         Out: writes the fields of the lanes' synapses.
     latency
@@ -124,6 +125,7 @@ class LearnUnit(Elaboratable):
         width = min(max(neurons // 4, 1), Steps.fitting(size), *several)
         self.steps = Steps(size, width, lanes)
         self.reading, self.writing = Signal(), [Signal() for _ in range(lanes)]
+        self.visiting = Signal(name=f"{name}_learner_visiting")
         self.address = Signal(range(q.pre.size * self.groups))
         self.write_address = Signal.like(self.address)
         state = {**learner.traces, **learner.kept, "w": q.weight}
@@ -359,7 +361,11 @@ class LearnUnit(Elaboratable):
                 m.d.sync += held.eq(0)
             with m.If(rows.done & ~held):
                 m.d.sync += streaming.eq(0)
-        m.d.comb += [self.reading.eq(streaming), self.address.eq(base + group)]
+        m.d.comb += [
+            self.reading.eq(streaming),
+            self.address.eq(base + group),
+            self.visiting.eq(go),
+        ]
         # What goes with a word: one cycle old where it is traced, older where it is written.
         valid, at = go, self.address
         place = Cat(group, row)

@@ -64,6 +64,8 @@ class SynapseUnit(Elaboratable):
         Out: the scores of the population that are needed in the next cycle.
     rows
         The row source of the delivered signals.
+    visiting
+        Out: a word of every lane is read, in this cycle.
     guest_reading, guest_address, guest_words
         In, In, Out: reads all fields of all lanes, for the learner or a mirror of the projection.
     latency
@@ -148,6 +150,7 @@ class SynapseUnit(Elaboratable):
         self.adding, self.outputs = Signal(name=f"{name}_adding"), Signal(name=f"{name}_outputs")
         self.add_group = Signal(range(self.groups), name=f"{name}_add_group")
         self.score_group = Signal(range(self.groups), name=f"{name}_score_group")
+        self.visiting = Signal(name=f"{name}_visiting")
         self.guest_reading = Signal(name=f"{name}_guest_reading")
         self.guest_address = Signal(range(projection.pre.size * self.groups))
         fields = [(f, kind) for each in self.layouts.values() for f, kind in each.members.items()]
@@ -204,7 +207,7 @@ class SynapseUnit(Elaboratable):
         last = group == groups - 1
         hit = Signal()
         go = held & hit
-        m.d.comb += hit.eq(1)
+        m.d.comb += [hit.eq(1), self.visiting.eq(go)]
         own = [
             source for source in (self.weight_fields, self.rounding_fields) if source is not None
         ]

@@ -50,9 +50,7 @@ ROUNDED = (
     "reward: modulators.paired.step",
 )
 FAULTS = {
-    "rounds half down": Fault(
-        "fixed.py", "(rest[:-1].any() | quotient[0])", "rest[:-1].any()", ROUNDED
-    ),
+    "rounds half down": Fault("fixed.py", "(rest[:-1].any() | odd)", "rest[:-1].any()", ROUNDED),
     "no upper end": Fault(
         *("fixed.py", "above = ~sign & beyond.any()", "above = Const(0)"),
         (

@@ -39,7 +39,7 @@ class Fault(NamedTuple):
 ARRIVES = ("spikes_to_out_arrives", "out_to_out_arrives")
 FAULTS = {
     "a signal of a word is sent again": Fault(
-        *("units/rows.py", "sent.eq(~after)", "sent.eq(0)"),
+        *("units/rows.py", "left.eq(after)", "left.eq(left)"),
         *("rows: packed signals", ("rows_ascend", "row_comes_once", "it_ends")),
     ),
     "last row is not learned": Fault(
@@ -58,15 +58,15 @@ FAULTS = {
 }
 MORE = {
     "a stalled row is passed over": Fault(
-        *("units/rows.py", "taken.eq(arrived & (~self.o.valid | self.o.ready))"),
-        *("taken.eq(arrived)", "rows: signals", ("valid_stays", "payload_stays")),
+        *("units/rows.py", "sending = self.o.valid & self.o.ready"),
+        *("sending = self.o.valid", "rows: signals", ("valid_stays", "payload_stays")),
     ),
     "a silent row is sent": Fault(
-        *("units/rows.py", "self.o.valid.eq(arrived & (self.all | (self.word != 0)))"),
-        *("self.o.valid.eq(arrived)", "rows: signals", ("row_comes_once", "all_rows_come")),
+        *("units/rows.py", "Mux(self.all, there, active & there)"),
+        *("there", "rows: signals", ("row_comes_once", "all_rows_come")),
     ),
     "rows of a last word that are no neurons": Fault(
-        *("units/rows.py", "with m.If(place == self.words):", "with m.If(place == 0):"),
+        *("units/rows.py", "with m.If(last):", "with m.If(place == 0):"),
         *("rows: spikes of two words", ("row_exists",)),
     ),
     "a synapse is written that is not there": Fault(

@@ -80,10 +80,12 @@ class RowSource(Unit):
     ----------
     packing
         Of the signals.
+    every
+        Whether `all` may be set: then spikes are kept, to be told from what is silent.
     """
 
-    def __init__(self, packing: Packing) -> None:
-        self.packing, self.words = packing, packing.words
+    def __init__(self, packing: Packing, *, every: bool = False) -> None:
+        self.packing, self.words, self.every = packing, packing.words, every
         super().__init__(
             {
                 "start": In(1),
@@ -131,7 +133,7 @@ class RowSource(Unit):
             with m.If(left[k]):
                 m.d.comb += lowest.eq(k)
         m.d.comb += self.o.payload.row.eq(Cat(lowest, number) if packing.bits else number)
-        if packing.signal == BIT:
+        if packing.signal == BIT and not self.every:
             m.d.comb += self.o.payload.signal.eq(1)
             return m
         word = Signal(each * packing.signal.width)

@@ -99,8 +99,8 @@ class SynapseUnit(Elaboratable):
             cell, constants = projection.filter.STEP, projection.filter_constants
             self.filter = FilterUnit(plan, f"{name}.", self.delivered, cell, constants, neurons)
             self.delivered = self.filter.packing._replace(signal=projection.signal)
-        self.rows = RowSource(self.delivered)
         self.rule = rule = projection.rule
+        self.rows = RowSource(self.delivered, every=projection.traces("tick"))
         self.online = rule is not None and rule.kind == "tick"
         self.latency = 3 if self.online else 2
         self.fields: list[FieldSource] = []

@@ -21,7 +21,7 @@ class Rows(Bench):
 
     def build(self, m: Module) -> None:
         packing, size = self.packing, self.packing.size
-        m.submodules.rows = rows = RowSource(packing)
+        m.submodules.rows = rows = RowSource(packing, every=True)
         m.submodules.memory = store = Memory(shape=packing.shape, depth=packing.words, init=[])
         store.write_port()
         read = store.read_port()

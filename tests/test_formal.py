@@ -80,7 +80,7 @@ MORE = {
     ),
     "a projection that learns in ticks is at rest too early": Fault(
         *("units/synapses.py", "self.busy.eq(under_way)", "self.busy.eq(streaming | learning)"),
-        *("synapses: online", ("w_written_once", "w_not_read_in_flight", "nothing_while_idle")),
+        *("synapses: online", ("added_once_a_row", "nothing_while_idle")),
     ),
     "marks never end a visit": Fault(
         *("units/synapses.py", "with m.Elif(go & last):", "with m.Elif(go & last & 0):"),
@@ -146,14 +146,15 @@ MORE = {
         *("units/variates.py", "m.d.sync += valid.eq(0)", "m.d.sync += valid.eq(valid)"),
         *("random fields", ("fields_are_those_asked_for",)),
     ),
-    "what is fetched ahead takes the place of what is needed": Fault(
-        *("units/variates.py", "hits[0] if self.ahead else 0", "0"),
-        *("random fields: ahead", ("fields_are_those_asked_for", "they_come")),
+    "what is fetched ahead is taken for what is needed": Fault(
+        *("units/variates.py", "Array(tags)[last_place].eq(last_target)"),
+        *("Array(tags)[last_place].eq(wanted)", "random fields: ahead"),
+        ("fields_are_those_asked_for",),
     ),
-    "a mirror reads while the weights are learned": Fault(
-        *("units/sequencer.py", 'uses = (source, f"synapses of {q.mirror or q.name}",'),
-        *('uses = (source, f"synapses of {q.name}",', "core: traces"),
-        ("hidden_to_out_read_by_one", "hidden_to_out_not_read_in_flight"),
+    "a word is visited again and again": Fault(
+        *("units/synapses.py", "m.d.sync += group.eq(Mux(last, 0, group + 1))"),
+        *("m.d.sync += group.eq(0)", "synapses: node"),
+        ("w_not_read_in_flight",),
     ),
     "signals are read while they are made": Fault(
         *("units/sequencer.py", "after = self._updated(q.pre) if q.delay == ticks else ()"),
@@ -161,10 +162,10 @@ MORE = {
     ),
     "a phase is over when it begins": Fault(
         *("units/schedule.py", "Mux(begun, ~phase.busy, ready & ~wanted)"),
-        *("Mux(begun, 1, ready & ~wanted)", "core: none", ()),
+        *("Mux(begun, 1, ready & ~wanted)", "core: none", ("spikes_to_out_starts_when_idle",)),
     ),
     "a run never ends": Fault(
-        *("units/sequencer.py", "with m.If(~settling.any()):", "with m.If(settling.any()):"),
+        *("units/sequencer.py", "with m.If(~settling.any()):", "with m.If(0):"),
         *("returns: none", ("it_returns",)),
     ),
     "an answer does not wait": Fault(
@@ -176,7 +177,11 @@ MORE = {
         *("axi: frames of events", ("at_once",)),
     ),
     "an event of a frame is lost": Fault(
-        *("bus/events_in.py", "grown = read.data | (1 << at_bit)", "grown = Const(1) << at_bit"),
+        *(
+            "bus/events_in.py",
+            "grown = read.data | (1 << at_bit)",
+            "grown = read.data & 0 | (1 << at_bit)",
+        ),
         *("axi: frames of events", ("frame_has_the_events",)),
     ),
     "an event to outside does not wait": Fault(

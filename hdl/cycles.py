@@ -17,7 +17,7 @@ from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import Core
 from goldenspike.hdl.cycle_phases import Count, Phases
-from goldenspike.hdl.cycle_streams import Blocks, Draw, Visit
+from goldenspike.hdl.cycle_streams import Blocks, Draw, Visit, follow
 from goldenspike.hdl.units.schedule import Schedule
 
 LEARN = PASSES | UPDATE
@@ -148,38 +148,10 @@ class Model:
                     waiting[phase] = cycles
             left = later
             if waiting:
-                now = self._wait(waiting, begins, overs, now)
+                now = follow(self.blocks, waiting, begins, overs, now)
         end = max(overs.values(), default=start)
         self._share(needs, begins, overs, end)
         return end
-
-    def _wait(
-        self,
-        waiting: dict[str, Draw | Visit],
-        begins: dict[str, int],
-        overs: dict[str, int],
-        now: int,
-    ) -> int:
-        """Go on, cycle by cycle, until a stream ends; return the cycle after."""
-        ended = False
-        while not ended:
-            active = [phase for phase in waiting if begins[phase] < now]
-            if not active:
-                now = 1 + min(begins[phase] for phase in waiting)
-                continue
-            moving = [waiting[phase].cycle() for phase in active]
-            begun = self.blocks.cycle(now)
-            for phase in active:
-                over = waiting[phase].settle(now)
-                if over is not None:
-                    overs[phase] = over
-                    del waiting[phase]
-                    ended = True
-            now += 1
-            if not begun and not any(moving) and self.blocks.coming:
-                soonest = [at + 1 for phase, at in begins.items() if phase in waiting and at >= now]
-                now = max(now, min([self.blocks.coming[0][0], *soonest]))
-        return now
 
     def _share(
         self,

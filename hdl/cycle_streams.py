@@ -78,19 +78,20 @@ class Blocks:
         self.coming: deque[tuple[int, Client]] = deque()
 
     def cycle(self, now: int) -> bool:
-        """Go through a cycle; return whether a block is begun in it."""
-        begun = False
+        """Go through a cycle; return whether a block is begun in it, or comes."""
+        moved = False
         if now >= self.free:
             for client in self.clients:
                 if client.wants():
                     client.take()
                     self.coming.append((now + self.latency, client))
                     self.free = now + self.busy + 1
-                    begun = True
+                    moved = True
                     break
         while self.coming and self.coming[0][0] <= now:
             self.coming.popleft()[1].grant()
-        return begun
+            moved = True
+        return moved
 
 
 class Draw:
@@ -203,6 +204,47 @@ class Visit:
     def _take(self) -> None:
         """Take the next row."""
         self.row, self.held = self.left.popleft(), True
+
+
+def follow(
+    blocks: Blocks,
+    waiting: dict[str, Draw | Visit],
+    begins: dict[str, int],
+    overs: dict[str, int],
+    now: int,
+) -> int:
+    """Go on, cycle by cycle, until a stream ends; return the cycle after.
+
+    Parameters
+    ----------
+    blocks
+        What they wait for.
+    waiting, begins
+        The streams by name, and when they begin; those that end are taken out.
+    overs
+        Gets when these are over.
+    now
+        The cycle from which on to go.
+    """
+    ended = False
+    while not ended:
+        active = [name for name in waiting if begins[name] < now]
+        if not active:
+            now = 1 + min(begins[name] for name in waiting)
+            continue
+        moving = [waiting[name].cycle() for name in active]
+        moving.append(blocks.cycle(now))
+        for name in active:
+            over = waiting[name].settle(now)
+            if over is not None:
+                overs[name] = over
+                del waiting[name]
+                ended = True
+        now += 1
+        if blocks.coming and not any(moving):  # Nothing does until a block comes, or one begins.
+            later = [begins[name] + 1 for name in waiting if begins[name] >= now - 1]
+            now = max(now, min([blocks.coming[0][0], *later]))
+    return now
 
 
 def visited(counts: list[int], groups: int, latency: int) -> int:

@@ -2,97 +2,31 @@
 
 A trial's count is that of the cycles after the one in which the sequencer is told to run, up to the
 one in which it is done, which is that of the cycles in which the core is `busy`. The phases are
-those of the core's own :class:`~goldenspike.hdl.units.schedule.Schedule` s; how long each is at it
-depends on the rows that are not silent, and on when random fields come.
+those of the core's own :class:`~goldenspike.hdl.units.schedule.Schedule` s.
 """
 
 import gc
 import warnings
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from amaranth.hdl import UnusedElaboratable
 
 from goldenspike.golden import activity
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
-from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import Core
-from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, visited
-from goldenspike.hdl.units.rows import Packing
+from goldenspike.hdl.cycle_phases import Count, Phases
+from goldenspike.hdl.cycle_streams import Blocks, Draw, Visit, follow
 from goldenspike.hdl.units.schedule import Schedule
-from goldenspike.hdl.units.synapses import SynapseUnit
 
 LEARN = PASSES | UPDATE
 SEQUENCER = "sequencer"
 """What cycles go to in which no phase is under way."""
 
 
-class Work(NamedTuple):
-    """What a phase does: whether it takes place, and for how many cycles, or by what stream."""
-
-    wanted: Callable[[], bool]
-    begin: Callable[[], int | Draw | Visit]
-
-
-@dataclass
-class Count:
-    """The cycles of trials, and what was done in them.
-
-    Parameters
-    ----------
-    trials
-        How many.
-    cycles
-        All of them.
-    ticks
-        By pass, of every tick: what lies between its begin and the next one's.
-    phases
-        By phase, the cycles in which all else waited for it; the rest is the sequencer's.
-    operations
-        Synapses whose presynaptic signal, which was not 0, was delivered.
-    candidates
-        Synapses that a rule visited, to trace or to learn.
-    """
-
-    trials: int = 0
-    cycles: int = 0
-    ticks: list[list[int]] = field(default_factory=list)
-    phases: Counter[str] = field(default_factory=Counter)
-    operations: int = 0
-    candidates: int = 0
-
-
-class _Rows:
-    """The rows of a group of activity, by tick and word of its packing."""
-
-    def __init__(self, packing: Packing, *, every: bool = False) -> None:
-        self.packing, self.every = packing, every
-        self.counts: list[list[int]] = []
-        self.marks = np.zeros((0, 0), bool)
-
-    def show(self, marks: np.ndarray) -> None:
-        """Take the marks of a pass, ``(ticks, neurons)``."""
-        packing = self.packing
-        self.marks = np.ones_like(marks) if self.every else marks
-        padded = np.zeros((len(marks), packing.words << packing.bits), bool)
-        padded[:, : packing.size] = self.marks
-        by_word = padded.reshape(len(marks), packing.words, 1 << packing.bits)
-        self.counts = by_word.sum(axis=2).tolist()
-
-    def words(self, tick: int) -> list[list[int]]:
-        """Return the rows of every word."""
-        rows: list[list[int]] = [[] for _ in range(self.packing.words)]
-        for row in np.flatnonzero(self.marks[tick]).tolist():
-            rows[row >> self.packing.bits].append(row)
-        return rows
-
-
 class Model:
-    """The time that a core takes: the state of its sequencer, and the work of its phases.
+    """The time that a core takes: its sequencer, cycle by cycle where it must be.
 
     Parameters
     ----------
@@ -108,227 +42,12 @@ class Model:
     def __init__(self, core: Core) -> None:
         if core.bus:
             raise ValueError("Core must have no bus, for a bus may hold it")
-        self.plan, self.lanes = core.plan, core.lanes
-        self.latency = core.sequencer.latency
+        self.plan, self.latency = core.plan, core.sequencer.latency
+        self.renewed = core.plan.online or bool(core.plan.learners)
         schedules = core.sequencer.schedules
         self.needs = {name: _needs(schedule) for name, schedule in schedules.items()}
-        self.resting = {phase for phase, _, _ in core.sequencer.resting}
-        self.early = set(core.sequencer.early)
-        sources = list(core.drawing.values())
-        self.clients = {id(source): Client(source) for source in sources}
-        self.blocks = Blocks(core.blocks, list(self.clients.values()))
-        self.kept = [self.clients[id(s)] for u in core.synapses.values() for s in u.fields]
-        self.rows: list[tuple[str, _Rows]] = []
-        self.works: dict[str, Work] = {}
-        self.rested: set[str] = set()
-        self.added: set[str] = set()
-        self.now = self.flags = 0
-        self.ahead = self.perturbed = self.traced = self.ended = False
-        self.seen: dict[str, list[bool]] = {}
-        self.count = Count()
-        for unit in core.populations.values():
-            self._population(unit)
-        for unit in core.synapses.values():
-            self._deliver(unit)
-            self._rule(unit)
-        for unit in core.mirrors.values():
-            self._mirror(unit)
-        for unit in core.synapses.values():
-            if unit.learner is not None:
-                self._learner(unit)
-        judge = core.sequencer.judge
-        if judge is not None:
-            self._add(judge.start.name, lambda: True, _steps(1, judge.LATENCY))
-
-    def _add(
-        self, name: str, wanted: Callable[[], bool], begin: Callable[[], int | Draw | Visit]
-    ) -> None:
-        self.works[name] = Work(wanted, begin)
-
-    def _stream(self, group: str, packing: Packing, *, every: bool = False) -> _Rows:
-        """Return the rows of a group, which each pass shows anew."""
-        rows = _Rows(packing, every=every)
-        self.rows.append((group, rows))
-        return rows
-
-    def _arrived(self, q: PlannedProjection) -> Callable[[], bool]:
-        """Return what tells whether this tick is one in which signals arrive."""
-        return lambda: self.now >= q.delay
-
-    def _population(self, unit: Any) -> None:
-        """Add the draw and the update of a population."""
-        p, name, groups = unit.population, unit.population.name, unit.groups
-        if unit.source is not None:
-            client, always = self.clients[id(unit.source)], p.draws
-            places, lanes = (1, 1) if always else (groups, self.lanes)
-
-            def draw() -> Draw:
-                client.flush()
-                return Draw(client, places, lanes)
-
-            self._add(unit.draw.name, lambda: always or self.perturbed, draw)
-        rests = unit.update.name in self.resting
-        cycles = unit.steps.count + unit.LATENCY
-
-        def update() -> int:
-            self.added.discard(name)
-            moved = self.seen[f"{name}.signal"][self.now]
-            moved = moved or self.seen.get(f"{name}.state", [False] * (self.now + 1))[self.now]
-            (self.rested.discard if moved else self.rested.add)(name)
-            return cycles
-
-        self._add(
-            unit.update.name,
-            lambda: not rests or name not in self.rested or name in self.added,
-            update,
-        )
-
-    def _sounding(self, q: PlannedProjection) -> Callable[[int], bool]:
-        """Return what tells whether signals of a tick are delivered at all."""
-        if q.filter is not None or q.pre.module is None:
-            return lambda tick: True
-        group = f"{q.pre.name}.signal"
-        return lambda tick: self.seen[group][tick]
-
-    def _deliver(self, unit: SynapseUnit) -> None:
-        """Add what a projection delivers, and its filter."""
-        q, groups, post = unit.projection, unit.groups, unit.post.population.name
-        group, arrived, sounding = f"{q.pre.name}.signal", self._arrived(q), self._sounding(q)
-        delay = q.delay
-        if unit.filter is not None:
-            delay = 0  # What is filtered is so in the tick in which it arrives.
-            group, steps = f"{q.name}.filtered", unit.filter.steps.count
-            self._add(unit.filter.start.name, arrived, _steps(steps, unit.filter.LATENCY))
-        rows = self._stream(group, unit.delivered)
-        readings = self._readings(unit, unit.weight_fields)
-        early = q.name in self.early
-
-        def delivers() -> int:
-            return self.now + (early and self.ahead)
-
-        def wanted() -> bool:
-            tick = delivers()
-            return q.delay <= tick < self.plan.ticks and sounding(tick - q.delay)
-
-        def deliver() -> int | Visit:
-            tick = delivers() - delay
-            some = sum(rows.counts[tick])
-            self.count.operations += some * q.post.size
-            if some:
-                self.added.add(post)
-            if q.traces("delivery") and self.traced:
-                self.count.candidates += some * q.post.size
-            if readings and self.perturbed:
-                return Visit(rows.words(tick), groups, unit_latency, readings)
-            return visited(rows.counts[tick], groups, unit_latency)
-
-        unit_latency = unit.DELIVERY_LATENCY
-        self._add(unit.deliver.name, wanted, deliver)
-        if q.traces("output"):
-            latency = unit.latency
-
-            def trace() -> int:
-                counts = rows.counts[self.now - delay]
-                self.count.candidates += sum(counts) * q.post.size
-                return visited(counts, groups, latency)
-
-            self._add(unit.trace.name, lambda: self.traced and arrived(), trace)
-
-    def _readings(self, unit: SynapseUnit, *sources: Any) -> list[Reading]:
-        """Return what a projection's visits read of its field sources."""
-        rule = unit.rule
-        stride = 0 if rule is None else rule.perturbation.stride.bit_length() - 1
-        found = [source for source in sources if source is not None]
-        return [Reading(self.clients[id(source)], stride, self.lanes) for source in found]
-
-    def _rule(self, unit: SynapseUnit) -> None:
-        """Add how a rule that perturbs learns."""
-        q, groups, latency = unit.projection, unit.groups, unit.latency
-        if unit.rule is None:
-            return
-        size = q.pre.size
-        if unit.online:
-            rows = self._stream(f"{q.pre.name}.signal", unit.delivered, every=True)
-            fields = self._readings(unit, unit.rounding_fields)
-
-            def trace() -> int | Visit:
-                self.count.candidates += size * q.post.size
-                if fields and self.ended:
-                    return Visit(rows.words(0), groups, latency, fields)
-                return visited(rows.counts[0], groups, latency)
-
-            arrived = self._arrived(q)
-            self._add(unit.trace.name, lambda: bool(self.flags & PASSES) and arrived(), trace)
-            return
-        readings = self._readings(unit, unit.weight_fields, unit.rounding_fields)
-
-        def learn() -> int | Visit:
-            self.count.candidates += size * q.post.size
-            if readings:
-                every = [list(range(size))]
-                return Visit(every, groups, latency, readings, streaming=False)
-            return size * groups + latency + 1
-
-        self._add(unit.learn.name, lambda: True, learn)
-
-    def _mirror(self, unit: Any) -> None:
-        """Add what a projection delivers that mirrors another."""
-        q, group = unit.projection, f"{unit.projection.pre.name}.signal"
-        rows = self._stream(group, unit.packing)
-        arrived, sounding = self._arrived(q), self._sounding(q)
-        gathering = unit.steps.count + unit.GATHERING
-        visiting = q.post.size * unit.other.groups + unit.LATENCY
-
-        def deliver() -> int:
-            some = sum(rows.counts[self.now - q.delay])
-            if not some:
-                return gathering
-            self.count.operations += some * q.post.size
-            self.added.add(q.post.name)
-            return gathering + visiting
-
-        self._add(unit.deliver.name, lambda: arrived() and sounding(self.now - q.delay), deliver)
-
-    def _learner(self, unit: SynapseUnit) -> None:
-        """Add the parts of a rule with eligibility traces."""
-        one: Any = unit.learner
-        q, groups, learner = unit.projection, unit.groups, one.learner
-        arrived, factor = self._arrived(q), f"{q.name}.factor"
-        silent = (
-            None
-            if one.factors is None or one.factors.name not in self.resting
-            else [f"{other.name}.signal" for other in learner.modulators.values()]
-        )
-        skips, made = learner.skips, one.factors is not None
-        latency, size = one.latency, q.post.size
-
-        def now() -> bool:
-            given = silent is None or any(self.seen[group][self.now] for group in silent)
-            return bool(self.flags & UPDATE) and arrived() and given
-
-        pre = one.pre
-        cycles = pre.FOLLOWING if pre.follows is not None else pre.steps.count + pre.LATENCY
-        self._add(pre.start.name, lambda: bool(self.flags & UPDATE) and arrived(), lambda: cycles)
-        if one.factors is not None:
-            self._add(one.factors.name, now, _steps(one.steps.count, one.FACTOR_LATENCY))
-        readings = []
-        if one.draw is not None:
-            column = self.clients[id(one.column_words)]
-            self._add(one.draw.name, now, lambda: Draw(column, groups, self.lanes))
-            readings = [Reading(self.clients[id(one.row_words)], 0, 0)]
-        rows = self._stream(f"{q.name}.pre", one.pre.packing, every=not skips)
-
-        def learn() -> int | Visit:
-            self.count.candidates += sum(rows.counts[self.now]) * size
-            if readings:
-                return Visit(rows.words(self.now), groups, latency, readings)
-            return visited(rows.counts[self.now], groups, latency)
-
-        self._add(
-            one.learn.name,
-            lambda: now() and (not skips or not made or self.seen[factor][self.now]),
-            learn,
-        )
+        self.phases = Phases(core)
+        self.blocks = Blocks(core.blocks, list(self.phases.clients.values()))
 
     def trials(self, watched: np.ndarray, flags: tuple[int, ...] = (LEARN,)) -> Count:
         """Return the cycles of trials, the next ones of this core.
@@ -340,77 +59,71 @@ class Model:
         flags
             Of the runs of each trial: of one, or of its passes and of its update.
         """
-        self.count = Count()
+        self.phases.count = count = Count()
         for one in watched:
             seen = activity.groups(self.plan, one)
             for given in flags:
-                self.flags = given
-                self.count.cycles += self._run(seen)
-            self.count.trials += 1
-        self.count.phases[SEQUENCER] = self.count.cycles - self.count.phases.total()
-        return self.count
+                self.phases.flags = given
+                count.cycles += self._run(seen)
+            count.trials += 1
+        count.phases[SEQUENCER] = count.cycles - count.phases.total()
+        return count
 
     def _run(self, seen: dict[str, np.ndarray]) -> int:
         """Return the cycles of a run, whose first is number 1."""
-        plan = self.plan
-        renewed = plan.online or bool(plan.learners)
-        signs = (1,) if plan.reward is None else plan.reward.signs
-        self._flush()
-        time, over = 1, -self.latency
-        count = len(signs) if self.flags & PASSES else 1
+        plan, phases = self.plan, self.phases
+        flags = phases.flags
+        phases.flush()
         self.blocks.free = 0
-        if self.flags == UPDATE and (plan.reward is None or plan.online):
+        time, over = 1, -self.latency
+        if flags == UPDATE and (plan.reward is None or plan.online):
             return time
-        if self.flags != UPDATE:
-            for number in range(count):
-                self.traced = bool(self.flags & PASSES) and number == count - 1
-                self.perturbed = self.traced or bool(self.flags & PASSES and signs[number] < 0)
-                time = self._pass(time, {name: bits[number] for name, bits in seen.items()})
-                over = time - 1
-                time += 1  # PASSED.
-                self._flush()
-        if self.flags & UPDATE and (plan.reward is not None or renewed):
-            if self.flags == UPDATE or not renewed:
-                time = self._schedule("LEARN", self._schedule("REWARD", time) + 1) + 1
-                over = time
-                time += 1  # LEARNED.
+        signs = (1,) if plan.reward is None else plan.reward.signs
+        runs = () if flags == UPDATE else signs if flags & PASSES else (0,)
+        for number, sign in enumerate(runs):
+            phases.traced = bool(flags & PASSES) and number == len(signs) - 1
+            phases.perturbed = phases.traced or sign < 0
+            time = self._pass(time, {name: bits[number] for name, bits in seen.items()})
+            over = time - 1
+            time += 1  # PASSED.
+            phases.flush()
+        if flags & UPDATE and (plan.reward is not None or self.renewed):
+            if flags == UPDATE or not self.renewed:
+                over = self._schedule("LEARN", self._schedule("REWARD", time) + 1) + 1
+                time = over + 1  # LEARNED.
             time += 1  # COUNTED.
         return max(time, over + self.latency + 1)  # When its last digest has settled.
 
     def _pass(self, time: int, seen: dict[str, np.ndarray]) -> int:
         """Return the cycle after the last one of a pass."""
-        plan = self.plan
-        reward: Any = plan.reward
-        renewed = plan.online or bool(plan.learners)
-        self.seen = {name: np.any(bits, axis=-1).tolist() for name, bits in seen.items()}
-        for group, rows in self.rows:
-            rows.show(seen[group] != 0)
-        self.now, self.ahead = 0, False
+        phases = self.phases
+        phases.show(seen)
+        phases.now, phases.ahead = 0, False
         if "FIRST" in self.needs:
             time = self._schedule("FIRST", time) + 1
-        self.ahead = True
+        phases.ahead = True
         ticks = []
-        for tick in range(plan.ticks):
-            self.now, begin = tick, time
+        for tick in range(self.plan.ticks):
+            phases.now, begin = tick, time
             time = self._schedule("TICK", time) + 1
-            if plan.online:
-                last = tick % reward.period == reward.period - 1
-                self.ended = last and bool(self.flags & UPDATE)
-                time += 1  # BIN.
-                if self.ended:
-                    time = self._schedule("REWARD", time) + 1
-                time = self._schedule("LEARN", time) + 1
+            if self.plan.online:
+                time = self._bin(time + 1)  # After BIN.
             time += 1  # ADVANCE.
-            if renewed:
-                self._flush()
+            if self.renewed:
+                phases.flush()
             ticks.append(time - begin)
-        self.count.ticks.append(ticks)
+        phases.count.ticks.append(ticks)
         return time
 
-    def _flush(self) -> None:
-        """Let the random fields of projections begin anew."""
-        for client in self.kept:
-            client.flush()
+    def _bin(self, time: int) -> int:
+        """Return the cycle after what is learned at the end of a tick."""
+        reward: Any = self.plan.reward
+        phases = self.phases
+        last = phases.now % reward.period == reward.period - 1
+        phases.ended = last and bool(phases.flags & UPDATE)
+        if phases.ended:
+            time = self._schedule("REWARD", time) + 1
+        return self._schedule("LEARN", time) + 1
 
     def _schedule(self, name: str, start: int) -> int:
         """Go through a schedule from cycle `start` on; return its last cycle."""
@@ -427,7 +140,7 @@ class Model:
                     later.append(phase)
                     continue
                 begins[phase] = at = max((overs[need] for need in needs[phase]), default=start)
-                work = self.works[phase]
+                work = self.phases.works[phase]
                 cycles = work.begin() if work.wanted() else 0
                 if isinstance(cycles, int):
                     overs[phase] = at + cycles
@@ -435,38 +148,10 @@ class Model:
                     waiting[phase] = cycles
             left = later
             if waiting:
-                now = self._wait(waiting, begins, overs, now)
+                now = follow(self.blocks, waiting, begins, overs, now)
         end = max(overs.values(), default=start)
         self._share(needs, begins, overs, end)
         return end
-
-    def _wait(
-        self,
-        waiting: dict[str, Draw | Visit],
-        begins: dict[str, int],
-        overs: dict[str, int],
-        now: int,
-    ) -> int:
-        """Go on, cycle by cycle, until a stream ends; return the cycle after."""
-        ended = False
-        while not ended:
-            active = [phase for phase in waiting if begins[phase] < now]
-            if not active:
-                now = 1 + min(begins[phase] for phase in waiting)
-                continue
-            moving = [waiting[phase].cycle() for phase in active]
-            begun = self.blocks.cycle(now)
-            for phase in active:
-                over = waiting[phase].settle(now)
-                if over is not None:
-                    overs[phase] = over
-                    del waiting[phase]
-                    ended = True
-            now += 1
-            if not begun and not any(moving) and self.blocks.coming:
-                soonest = [at + 1 for phase, at in begins.items() if phase in waiting and at >= now]
-                now = max(now, min([self.blocks.coming[0][0], *soonest]))
-        return now
 
     def _share(
         self,
@@ -478,18 +163,13 @@ class Model:
         """Count the cycles of the phases that all else waited for."""
         phase = next((name for name, over in overs.items() if over == end), None)
         while phase is not None:
-            self.count.phases[phase] += overs[phase] - begins[phase]
+            self.phases.count.phases[phase] += overs[phase] - begins[phase]
             phase = next((n for n in needs[phase] if overs[n] == begins[phase]), None)
 
 
 def _needs(schedule: Schedule) -> dict[str, list[str]]:
     """Return what each phase of a schedule waits for, in its order."""
     return {phase.name: schedule.needs[phase.name] for phase in schedule.phases}
-
-
-def _steps(steps: int, latency: int) -> Callable[[], int]:
-    """Return the cycles of a phase that goes through steps."""
-    return lambda: steps + latency
 
 
 def model(plan: Plan, lanes: int = 8, neurons: int = 1) -> Model:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from goldenspike.golden.cell import Nothing
 from goldenspike.golden.trial import Session
 from goldenspike.hdl import cycles
 from goldenspike.hdl.core import LANES, Core
-from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, visited
+from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, follow, visited
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.judge import Judge
 from goldenspike.hdl.units.learner import LearnUnit
@@ -176,21 +176,17 @@ def test_visits_take_what_they_take_cycle_by_cycle() -> None:
 
 
 @pytest.fixture
-def threefry() -> Callable[..., Any]:
-    """Give ``threefry(fields, lanes, pipelined, ahead)``: the blocks, and a client of them."""
+def threefry() -> Iterator[Callable[..., tuple[Blocks, Client]]]:
+    """Give ``threefry(lanes, pipelined, ahead)``: the blocks, and a client of them."""
 
     def make(lanes: int, *, pipelined: bool, ahead: bool = False) -> tuple[Blocks, Client]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnusedElaboratable)
-            source = FieldSource(32, lanes, 1, ahead=ahead)
-            client = Client(source)
-            engine = BlockSource(1, pipelined=pipelined)
-            blocks = Blocks(engine, [client])
-            del source, engine
-            gc.collect()
-        return blocks, client
+        client = Client(FieldSource(32, lanes, 1, ahead=ahead))
+        return Blocks(BlockSource(1, pipelined=pipelined), [client]), client
 
-    return make
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        yield make
+        gc.collect()
 
 
 @pytest.mark.parametrize(("pipelined", "each"), [(False, 10), (True, 9)])
@@ -209,6 +205,41 @@ def test_what_comes_ahead_is_not_waited_for(threefry: Any) -> None:
         spans[ahead] = followed(rows, blocks)
     # A row has twelve visits; its block is asked for when it is offered, or else when it is held.
     assert spans == {True: 9 + 4 * 12 + 3, False: 2 + 4 * (8 + 12) + 3}
+
+
+def test_streams_that_share_a_threefry_are_followed_as_cycle_by_cycle(threefry: Any) -> None:
+    """What is skipped, as nothing moves, is but what would be waited for."""
+    random = np.random.default_rng(6)
+    for _ in range(30):
+        begins = {name: int(n) for name, n in zip("abc", random.integers(0, 40, 3), strict=True)}
+        groups, sizes = random.integers(1, 12, 3), random.integers(1, 40, 3)
+        found = []
+        for plain in (True, False):
+            blocks, first = threefry(8, pipelined=bool(sizes[0] & 1))
+            second, third = (threefry(1, pipelined=False, ahead=k > 0)[1] for k in range(2))
+            blocks.clients = [first, second, third]
+            rows = [[list(range(k, n, 5)) for k in range(5)] for n in sizes]
+            waiting = {
+                "a": Draw(first, int(groups[0]), 8),
+                "b": Visit(rows[1], int(groups[1]), 2, [Reading(second, 0, 0)]),
+                "c": Visit(rows[2], int(groups[2]), 3, [Reading(third, 0, 0)]),
+            }
+            overs: dict[str, int] = {}
+            now = 1
+            while waiting:
+                if plain:
+                    active = [name for name in waiting if begins[name] < now]
+                    for name in active:
+                        waiting[name].cycle()
+                    blocks.cycle(now)
+                    ends = {name: waiting[name].settle(now) for name in active}
+                    overs |= {name: over for name, over in ends.items() if over is not None}
+                    waiting = {name: one for name, one in waiting.items() if name not in overs}
+                    now += 1
+                else:
+                    now = follow(blocks, waiting, begins, overs, now)
+            found.append(overs)
+        assert found[0] == found[1]
 
 
 # Counts

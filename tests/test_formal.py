@@ -66,7 +66,7 @@ MORE = {
         *("there", "rows: signals", ("row_comes_once", "all_rows_come")),
     ),
     "rows of a last word that are no neurons": Fault(
-        *("units/rows.py", "with m.If(last):", "with m.If(place == 0):"),
+        *("units/rows.py", "with m.If(last):", "with m.If(last & 0):"),
         *("rows: spikes of two words", ("row_exists",)),
     ),
     "a synapse is written that is not there": Fault(

@@ -78,7 +78,7 @@ class LearnUnit(Elaboratable):
         Cycles from a word's read to its write.
     """
 
-    FACTOR_LATENCY = 2
+    FACTOR_LATENCY = 3
     """Cycles from a step's read to the write of its factors."""
 
     def __init__(
@@ -260,12 +260,16 @@ class LearnUnit(Elaboratable):
             m.d.comb += self.modulator_addresses[field].eq(packing.address(steps.index(step)))
             word, index = self.modulator_words[field], steps.index(scaled)
             known[field] = packing.elements(word, index, steps.width)
+        # What is chosen meets the multipliers a cycle later.
+        multiplying, multiplied = later(m, scaling, "multiplying"), later(m, scaled, "multiplied")
         valid, factored = self.factored
-        m.d.sync += [valid.eq(scaling), factored.eq(scaled)]
+        m.d.sync += [valid.eq(multiplying), factored.eq(multiplied)]
         needed = Signal()
         for k, made in enumerate(self.made):
             m.submodules[f"factor_{k}"] = one = twin(learner.factor.cell, learner.factor.constants)
-            m.d.comb += [getattr(one, name).eq(known[name][k]) for name in learner.factor.inputs]
+            for name in learner.factor.inputs:
+                chosen = later(m, Value.cast(known[name][k]), f"chosen_{name}_{k}")
+                m.d.comb += getattr(one, name).eq(chosen)
             m.d.sync += [made[field].eq(value) for field, value in output_ports(one).items()]
             with m.If(valid & steps.there(factored, k) & (made["factor"] != 0)):
                 m.d.comb += needed.eq(1)
@@ -287,7 +291,7 @@ class LearnUnit(Elaboratable):
                 read.addr.eq(group),
             ]
             given[lane] |= unpacked(read.data, learner.factor.outputs)
-        m.d.comb += self.making.eq(scaling | valid)
+        m.d.comb += self.making.eq(scaling | multiplying | valid)
 
     def _columns(self, m: Module, group: Signal, draw: Signal) -> list[Value]:
         """Add what draws the words of columns; return those of a group."""

@@ -17,6 +17,7 @@ from goldenspike.golden.trial import Session
 from goldenspike.hdl import host
 from goldenspike.hdl.core import Core
 from goldenspike.hdl.shell import Shell
+from goldenspike.sim import lockstep
 from goldenspike.sim.simulators import SimulationError
 from goldenspike.tools import fpga, hardware
 from goldenspike.tools.cli import main
@@ -219,6 +220,19 @@ def test_cycles_are_of_ticks_as_the_docstring_says() -> None:
     assert found["candidates"] == 5 * 3
     assert found["idle"] < found["saturated"]
     assert found["idle"] < found["learning"]
+
+
+def test_every_tick_takes_what_the_simulator_counts() -> None:
+    one = hardware.parse("tiny", TINY)
+    built = lockstep.prepare(one.plan, one.lanes, "icarus", neurons=one.neurons)
+    shown = hardware.stimulus(one.plan, 1, one.plan.ticks)
+    samples = [0] * hardware.TRIALS
+    moments = lockstep.clocks(Session(one.plan, 1), shown, samples, built)
+    ticks = hardware.ticks_of(one, Session(one.plan, 1), shown, learning=True)
+    assert len(ticks) == hardware.TRIALS
+    for trial, counted in enumerate(ticks):
+        seen = moments[trial * one.plan.ticks : (trial + 1) * one.plan.ticks]
+        assert counted[1:] == np.diff(seen).tolist()
 
 
 def test_core_is_measured() -> None:

@@ -326,7 +326,8 @@ class Core(Unit):
         for k in range(self.traces):
             for field, value in zip(("valid", "variable", "index", "value"), shown[k], strict=True):
                 member = getattr(self, f"trace_{k}_{field}")
-                for stage in range(self.sequencer.latency):  # As late as the end of the tick.
+                # Seen just before the end of the tick is: nothing is written in a tick's first cycle.
+                for stage in range(self.sequencer.latency - 1):
                     value = later(m, Value.cast(value), f"trace_{k}_{field}_{stage}")
                 m.d.comb += member.eq(value)
         self._randomness(m)

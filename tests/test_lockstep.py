@@ -25,6 +25,8 @@ from goldenspike.sim.lockstep import lockstep
 from goldenspike.tools import job
 
 F = Format.parse
+FEW = LANES[:-1]
+"""Icarus takes a minute to read what most lanes need: one network has them."""
 VERILATOR = (13, 75)
 """Random cases that Verilator runs too."""
 TRIALS = 500
@@ -74,7 +76,7 @@ Start = Callable[[str], tuple[Session, Stimulus]]
 
 
 @pytest.mark.parametrize("kind", ["node", "weight"])
-@pytest.mark.parametrize(("lanes", "neurons"), [(1, 1), (2, 2), (4, 1), (8, 8), (16, 4)])
+@pytest.mark.parametrize(("lanes", "neurons"), [(1, 1), (2, 2), (4, 1), (8, 8), (16, 4), (32, 16)])
 def test_lanes_do_not_change_a_bit(start: Start, kind: str, lanes: int, neurons: int) -> None:
     session, stimulus = start(kind)
     alone = session.copy()
@@ -127,7 +129,7 @@ def test_lockstep_goes_on_where_it_stopped(start: Start) -> None:
 def run_case(seed: int, simulator: str, lanes: int) -> checked.Report:
     """Return the report of a random case, which must have no mismatch."""
     case = random_case(seed)
-    neurons = min(lanes, LANES[seed // len(LANES) % len(LANES)])
+    neurons = min(lanes, FEW[seed // len(FEW) % len(FEW)])
     shown: dict[str, Any] = {"lanes": lanes, "neurons": neurons, "external": case.external}
     count = cycles.of_learning(case.session.copy(), case.stimulus, case.samples, **shown)
     report = lockstep(
@@ -143,7 +145,7 @@ def run_case(seed: int, simulator: str, lanes: int) -> checked.Report:
 
 @pytest.mark.parametrize("seed", COVERING)
 def test_random_networks(seed: int) -> None:
-    run_case(seed, "icarus", LANES[seed % len(LANES)])
+    run_case(seed, "icarus", FEW[seed % len(FEW)])
 
 
 @pytest.mark.parametrize("seed", VERILATOR)
@@ -155,13 +157,13 @@ def test_verilator_and_icarus_see_the_same(seed: int) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10_000, 10_150))
 def test_many_random_networks(seed: int) -> None:
-    run_case(seed, "icarus", LANES[seed % len(LANES)])
+    run_case(seed, "icarus", FEW[seed % len(FEW)])
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(20_000, 20_010))
 def test_many_random_networks_on_verilator(seed: int) -> None:
-    run_case(seed, "verilator", LANES[seed % len(LANES)])
+    run_case(seed, "verilator", FEW[seed % len(FEW)])
 
 
 @pytest.mark.parametrize("experiment", FALL)

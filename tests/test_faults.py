@@ -225,7 +225,7 @@ FAULTS = {
         "trial 7, update: reward.reward",
     ),
 }
-FAULTS |= {
+LESS = {
     "filter is not reset": Fault(
         "units/filters.py",
         "Mux(self.fresh, 0, read.data[k][field])",
@@ -347,7 +347,7 @@ FAULTS |= {
         "traced",
     ),
 }
-MORE = {
+MORE = LESS | {
     "rounds up too often at random": Fault(
         "fixed.py", "up.eq(rest > Value", "up.eq(rest >= Value", LEARN[1:2]
     ),

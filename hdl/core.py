@@ -326,7 +326,7 @@ class Core(Unit):
         for k in range(self.traces):
             for field, value in zip(("valid", "variable", "index", "value"), shown[k], strict=True):
                 member = getattr(self, f"trace_{k}_{field}")
-                # Seen just before the end of the tick is: nothing is written in a tick's first cycle.
+                # Just before the end of the tick is seen: its first cycle writes nothing.
                 for stage in range(self.sequencer.latency - 1):
                     value = later(m, Value.cast(value), f"trace_{k}_{field}_{stage}")
                 m.d.comb += member.eq(value)

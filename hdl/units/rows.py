@@ -117,24 +117,17 @@ class RowSource(Unit):
             m.d.sync += arrived.eq(0)
         # The rows of the word that was taken, which are left to be sent.
         left, after, number = Signal(each), Signal(each), Signal(range(max(self.words, 2)))
-        some, single = Signal(), Signal()  # Whether there are any; whether there is but one.
         sending = self.o.valid & self.o.ready
-        wanted, following = self._wanted(m, last), Signal(each)
         m.d.comb += [
             after.eq(left & (left - 1)),
-            taken.eq(arrived & (~some | (sending & single))),
-            self.done.eq(~arrived & ~some),
-            self.o.valid.eq(some),
-            following.eq(Mux(taken, wanted, after)),
+            taken.eq(arrived & (~left.any() | (sending & ~after.any()))),
+            self.done.eq(~arrived & ~left.any()),
+            self.o.valid.eq(left.any()),
         ]
         with m.If(taken):
-            m.d.sync += number.eq(place - 1)
-        with m.If(taken | sending):
-            m.d.sync += [
-                left.eq(following),
-                some.eq(following.any()),
-                single.eq((following & (following - 1)) == 0),
-            ]
+            m.d.sync += [left.eq(self._wanted(m, last)), number.eq(place - 1)]
+        with m.Elif(sending):
+            m.d.sync += left.eq(after)
         lowest = Signal(range(each))
         for k in reversed(range(each)):
             with m.If(left[k]):

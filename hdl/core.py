@@ -239,8 +239,8 @@ class Core(Unit):
             self.drawing |= {f"fields_{name}_{k}": each for k, each in enumerate(unit.fields)}
         self.blocks = None
         if self.drawing:
-            words = any(q.learner is not None and q.learner.words for q in plan.learners)
-            many = words and lanes >= PIPELINED_LANES
+            rounded = any(q.learner is not None and q.learner.words for q in plan.learners)
+            many = rounded and lanes >= PIPELINED_LANES
             self.blocks = BlockSource(len(self.drawing), pipelined=many)
         self.objective = self.sequencer.objective
         self.taps: list[Tap] = list(self.sequencer.taps)

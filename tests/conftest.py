@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -44,6 +45,7 @@ from goldenspike.golden.trial import Stimulus
 settings.register_profile("goldenspike", derandomize=True, deadline=None, database=None)
 settings.load_profile("goldenspike")
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 F = Format.parse
 LIF = lif.Params(F("fxp-s14/10"), 0.875, 0.5)
 READOUT = leaky_readout.Params(F("fxp-s14/9"), 0.5)
@@ -454,3 +456,28 @@ def reference_eprop() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def hardware(tmp_path: Path) -> Path:
+    """Return a copy of ``hdl``, which a goldenspike beside it is made of."""
+    place = tmp_path / "goldenspike"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "hdl", place / "hdl", ignore=ignored)
+    for name in ("golden", "sim"):
+        (place / name).symlink_to(REPOSITORY / name)
+    return place / "hdl"
+
+
+@pytest.fixture
+def planted(hardware: Path) -> Callable[[str, str, str], Path]:
+    """Give ``planted(file, old, new)``: the copy of ``hdl``, with that edit of one of its files."""
+
+    def plant(name: str, old: str, new: str) -> Path:
+        file = hardware / name
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        return hardware
+
+    return plant

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHECKER = Path(__file__).with_name("check_copy.py")
+Planted = Callable[[str, str, str], Path]
 KINDS = ("paired", "running", "weights", "online", "resting", "traced")
 LEARN = (
     *("spikes_to_hidden: rules.three_factor.update", "hidden_to_hidden: rules.three_factor.update"),
@@ -431,17 +432,6 @@ MORE = LESS | {
 }
 
 
-@pytest.fixture
-def hardware(tmp_path: Path) -> Path:
-    """Return a copy of ``hdl``, which a goldenspike beside it is made of."""
-    place = tmp_path / "goldenspike"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "hdl", place / "hdl", ignore=ignored)
-    for name in ("golden", "sim"):
-        (place / name).symlink_to(REPOSITORY / name)
-    return place / "hdl"
-
-
 def failures(hardware: Path, how: str, kind: str) -> list[str]:
     """Return what fails on a copy."""
     done = subprocess.run(
@@ -457,12 +447,9 @@ def failures(hardware: Path, how: str, kind: str) -> list[str]:
     return json.loads(done.stdout)
 
 
-def check(fault: Fault, hardware: Path) -> None:
+def check(fault: Fault, planted: Planted) -> None:
     """Plant a fault and assert that it is caught where it is."""
-    file = hardware / fault.file
-    text = file.read_text(encoding="utf-8")
-    assert text.count(fault.old) == 1
-    file.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
+    hardware = planted(fault.file, fault.old, fault.new)
     if isinstance(fault.caught, tuple):
         assert failures(hardware, "proof", fault.kind) == list(fault.caught)
     else:
@@ -480,11 +467,11 @@ def test_without_a_fault_nothing_fails(hardware: Path, how: str, kind: str) -> N
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_caught_and_its_place_named(hardware: Path, name: str) -> None:
-    check(FAULTS[name], hardware)
+def test_a_fault_is_caught_and_its_place_named(planted: Planted, name: str) -> None:
+    check(FAULTS[name], planted)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", MORE)
-def test_more_faults_are_caught_and_their_places_named(hardware: Path, name: str) -> None:
-    check(MORE[name], hardware)
+def test_more_faults_are_caught_and_their_places_named(planted: Planted, name: str) -> None:
+    check(MORE[name], planted)

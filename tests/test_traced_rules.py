@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldenspike.golden import catalog, narrow
+from goldenspike.golden import catalog, narrow, ranges
 from goldenspike.golden.cell import Nothing
 from goldenspike.golden.fixed import RANDOM_BITS, Format, Overflow, Rounding
 from goldenspike.golden.modulators import error
@@ -24,7 +24,7 @@ from goldenspike.golden.network import (
 from goldenspike.golden.neurons import leaky_readout, lif, rate
 from goldenspike.golden.plan import plan
 from goldenspike.golden.randomness import MIX, MixInputs, Stream, words
-from goldenspike.golden.rules import delta_rule, eprop, neuromodulated_stdp, stdp
+from goldenspike.golden.rules import delta_rule, eprop, neuromodulated_stdp, stdp, three_factor
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import cycles
 from goldenspike.hdl.core import LANES
@@ -265,6 +265,16 @@ def test_what_rests_is_what_stays_at_zero() -> None:
     (pair, *_) = plan(network(STDP)).learners
     assert pair.learner is not None
     assert not pair.learner.rests
+
+
+def test_what_gives_something_for_nothing_does_not_rest() -> None:
+    current = f("fxp-s16/10")
+    for function, rests in (("tanh", True), ("sigmoid", False)):
+        constants = rate.Params(f("fxp-s12/10"), function, 10.0).constants(current)
+        assert ranges.rests(rate.STEP, constants, ("h", "current"), ("h", "signal")) == rests
+    scale = three_factor.factor_constants(0.5, f("fxp-s8/6"), f("fxp-s14/10"))
+    assert ranges.rests(three_factor.SCALE, scale, ("reward",), ("factor",))
+    assert not ranges.rests(three_factor.SCALE, scale, (), ("factor",))
 
 
 def test_skipping_is_seen_in_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:

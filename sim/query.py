@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import z3
 
+from goldenspike.hdl.fixed import signed_digits
+
 if TYPE_CHECKING:
     from goldenspike.hdl.cell import Port
 
@@ -70,6 +72,25 @@ def _products(terms: list[Any]) -> list[Any]:
     return found
 
 
+def _as_adders(terms: list[Any]) -> list[Any]:
+    """Return terms in which products by a constant of two signed digits are two shifts, summed.
+
+    Twins multiply so. That ``x * 96`` is ``x * 128 - x * 32`` need not be searched for.
+    """
+    known: list[tuple[Any, Any]] = []
+    for product in _products(terms):
+        factors = [z3.simplify(factor) for factor in product.children()]
+        constants = [k for k, factor in enumerate(factors) if z3.is_bv_value(factor)]
+        if len(factors) != 2 or not constants:
+            continue
+        digits = signed_digits(factors[constants[0]].as_long())
+        if len(digits) == 2:
+            x = z3.substitute(product.arg(1 - constants[0]), *known)
+            (low, sign), (high, _) = digits
+            known.append((product, (x << high) + (x << low if sign > 0 else -(x << low))))
+    return [z3.substitute(term, *known) for term in terms]
+
+
 def _solve(formula: Any, timeout_s: float) -> tuple[Any, z3.Solver]:
     solver = z3.SolverFor("QF_BV")
     solver.set("timeout", max(1, int(1000 * timeout_s)))
@@ -91,6 +112,7 @@ def search(golden: list[Any], twin: list[Any], timeout_s: float) -> tuple[Any, z
     in the factors of the products after it, and no multiplier is left to reason about; if that is
     not enough, the twin is given golden's own.
     """
+    golden, twin = _as_adders(golden), _as_adders(twin)
     difference = z3.Or([a != b for a, b in zip(golden, twin, strict=True)])
     numbers: dict[int, Any] = {}
     known, shared = [], []

@@ -302,11 +302,11 @@ def test_learning_from_signs_and_powers_of_two_needs_no_multiplier(
 
 
 def test_multipliers_are_seen_where_they_are(tmp_path: Path) -> None:
-    found = multipliers(linear(0.1, 0.05), tmp_path)
+    found = multipliers(linear(0.113, 0.053), tmp_path)
     assert {name.rpartition("_")[0] for name, n in found.items() if n} == {
         "rules_three_factor_scale"
     }
-    gaussian = linear(0.1, 0.05, distribution=Distribution.GAUSSIAN)
+    gaussian = linear(0.113, 0.053, distribution=Distribution.GAUSSIAN)
     (tmp_path / "gaussian").mkdir()
     found = multipliers(gaussian, tmp_path / "gaussian")
     assert {name.rpartition("_")[0] for name, n in found.items() if n} == {

@@ -166,6 +166,11 @@ TWINS: dict[str, type[Twin]] = {
 }
 
 
-def twin(cell: Cell, constants: Any) -> Twin:
+def twin(cell: Cell, constants: Any, *, cut: bool = False) -> Twin:
     """Return the twin of a cell."""
-    return TWINS[cell.name](constants)
+    return TWINS[cell.name](constants, cut=cut)
+
+
+def cuttable(cell: Cell) -> bool:
+    """Return whether the twin of a cell can have registers across it."""
+    return TWINS[cell.name].CUTTABLE

@@ -10,7 +10,7 @@ A twin is a combinational component with the ports that its cell declares::
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from amaranth.hdl import Module, Shape, signed, unsigned
+from amaranth.hdl import Module, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -70,18 +70,30 @@ class Twin(wiring.Component):
     ----------
     constants
         The constants of the cell.
+    cut
+        Whether registers lie across it, in one place: its outputs are then those of the inputs
+        and the state of a cycle ago. Only for twins that are `CUTTABLE`.
     """
 
     cell: Cell
     """The cell that the twin equals."""
+    CUTTABLE = False
+    """Whether it can be cut. Then all that `elaborate` uses passes :meth:`across` once."""
 
-    def __init__(self, constants: Any) -> None:
-        self.constants = constants
+    def __init__(self, constants: Any, *, cut: bool = False) -> None:
+        self.constants, self.cut = constants, cut
         members = {
             port.name: (Out if port.output else In)(shape(port.format))
             for port in list_ports(self.cell.ports(constants))
         }
         super().__init__(members)
+
+    def across(self, m: Module, value: Any, name: str) -> Signal:
+        """Return a value as it is on the other side of the cut, if there is one."""
+        value = Value.cast(value)
+        signal = Signal(value.shape(), name=name)
+        (m.d.sync if self.cut else m.d.comb).__iadd__(signal.eq(value))
+        return signal
 
     @staticmethod
     def cases() -> Iterable[Any]:

@@ -37,7 +37,7 @@ from goldenspike.hdl.units.common import HostedMemory, Steps, Tap, Unit, later
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.report import ReportUnit
-from goldenspike.hdl.units.rows import Packing
+from goldenspike.hdl.units.rows import Packing, claimed
 from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.hdl.units.variates import BlockSource, share
@@ -474,13 +474,16 @@ class Core(Unit):
             if early:
                 base = base + Mux(self.sequencer.ahead, words, 0)
             m.d.comb += reader.word.eq(source.word)
-            with m.If(reader.enable):
-                m.d.comb += [source.address.eq(base + reader.address), source.enable.eq(1)]
+            with m.If(claimed(reader)):
+                m.d.comb += [
+                    source.address.eq(base + reader.address),
+                    source.enable.eq(reader.enable),
+                ]
             return
         m.d.comb += reader.word.eq(unit.read_word)
-        with m.If(reader.enable):
+        with m.If(claimed(reader)):
             m.d.comb += [
                 unit.read_address.eq(reader.address),
                 unit.read_delay.eq(delay - early),
-                unit.read_enable.eq(1),
+                unit.read_enable.eq(reader.enable),
             ]

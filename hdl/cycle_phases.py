@@ -308,7 +308,7 @@ class Phases:
         cycles = pre.FOLLOWING if pre.follows is not None else pre.steps.count + pre.LATENCY
         self._add(pre.start.name, lambda: bool(self.flags & UPDATE) and arrived(), lambda: cycles)
         if one.factors is not None:
-            self._add(one.factors.name, now, _steps(one.steps.count, one.FACTOR_LATENCY))
+            self._add(one.factors.name, now, _steps(one.steps.count, one.factor_latency))
         readings = []
         if one.draw is not None:
             column = self.clients[id(one.column_words)]

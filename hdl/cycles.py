@@ -46,6 +46,8 @@ class Model:
         self.renewed = core.plan.online or bool(core.plan.learners)
         schedules = core.sequencer.schedules
         self.needs = {name: _needs(schedule) for name, schedule in schedules.items()}
+        phases = [phase for schedule in schedules.values() for phase in schedule.phases]
+        self.late = {phase.name for phase in phases if phase.late}
         self.phases = Phases(core)
         self.blocks = Blocks(core.blocks, list(self.phases.clients.values()))
 
@@ -130,6 +132,7 @@ class Model:
         needs = self.needs[name]
         overs: dict[str, int] = {}
         begins: dict[str, int] = {}
+        starts: dict[str, int] = {}
         waiting: dict[str, Draw | Visit] = {}
         left = list(needs)
         now = start
@@ -141,14 +144,18 @@ class Model:
                     continue
                 begins[phase] = at = max((overs[need] for need in needs[phase]), default=start)
                 work = self.phases.works[phase]
-                cycles = work.begin() if work.wanted() else 0
+                if not work.wanted():
+                    overs[phase] = at
+                    continue
+                starts[phase] = at + (phase in self.late)
+                cycles = work.begin()
                 if isinstance(cycles, int):
-                    overs[phase] = at + cycles
+                    overs[phase] = starts[phase] + cycles
                 else:
                     waiting[phase] = cycles
             left = later
             if waiting:
-                now = follow(self.blocks, waiting, begins, overs, now)
+                now = follow(self.blocks, waiting, starts, overs, now)
         end = max(overs.values(), default=start)
         self._share(needs, begins, overs, end)
         return end

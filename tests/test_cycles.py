@@ -22,7 +22,6 @@ from goldenspike.hdl.core import LANES, Core
 from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, follow, visited
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.judge import Judge
-from goldenspike.hdl.units.learner import LearnUnit
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.synapses import SynapseUnit
@@ -43,7 +42,6 @@ EXPERIMENTS = (
 LATENCIES = {
     (FilterUnit, "LATENCY"),
     (Judge, "LATENCY"),
-    (LearnUnit, "FACTOR_LATENCY"),
     (MirrorUnit, "GATHERING"),
     (MirrorUnit, "LATENCY"),
     (PopulationUnit, "LATENCY"),

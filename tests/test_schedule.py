@@ -78,7 +78,8 @@ def drawn(seed: int) -> tuple[list[Phase], list[int], list[bool]]:
     for k, taken in enumerate(takes):
         after = tuple(p.name for p in phases if draw.random() < 0.15)
         uses = tuple(what for what in "abcd" if draw.random() < 0.25)
-        phases.append(phase(f"phase_{k}", *after, uses=uses, condition=Const(taken)))
+        one = phase(f"phase_{k}", *after, uses=uses, condition=Const(taken))
+        phases.append(one._replace(late=draw.random() < 0.4))
     return phases, [draw.randrange(1, 9) for _ in takes], takes
 
 
@@ -94,6 +95,9 @@ def test_a_phase_begins_in_the_very_cycle_in_which_it_can(seed: int) -> None:
         needed = [*one.after, *(users[what] for what in one.uses if what in users)]
         users |= dict.fromkeys(one.uses, one.name)
         begin = max((over[name] for name in needed), default=0)
+        while taken and begin in held:
+            begin += 1
+        begin += taken and one.late
         while taken and begin in held:
             begin += 1
         assert began.get(one.name) == (begin if taken else None)

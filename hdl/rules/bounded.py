@@ -32,6 +32,7 @@ class BoundedUpdate(Twin):
     """Twin of :data:`goldenspike.golden.rules.bounded.UPDATE`."""
 
     cell = bounded.UPDATE
+    CUTTABLE = True
 
     @staticmethod
     def cases() -> Iterable[bounded.Constants]:
@@ -42,7 +43,7 @@ class BoundedUpdate(Twin):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         c = self.constants
-        m.submodules.update = update = Update(c.update)
+        m.submodules.update = update = Update(c.update, cut=self.cut)
         m.d.comb += [
             update.w.eq(self.w),
             update.factor.eq(self.factor),

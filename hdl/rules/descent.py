@@ -47,6 +47,7 @@ class DescendSlope(Twin):
     """Twin of :data:`goldenspike.golden.rules.descent.DESCEND_SLOPE`."""
 
     cell = descent.DESCEND_SLOPE
+    CUTTABLE = True
 
     @staticmethod
     def cases() -> Iterable[descent.SlopedConstants]:
@@ -64,7 +65,7 @@ class DescendSlope(Twin):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         c = self.constants
-        exact = named(m, multiply(self.modulator, self.psi), "exact")
+        exact = self.across(m, multiply(self.modulator, self.psi), "exact")
         rounding, overflow = Rounding.HALF_EVEN, Overflow.SATURATE
         product = requantize(m, exact, c.exact_frac, c.product, rounding, overflow, 0)
         m.d.comb += self.factor.eq(scaled(m, c, product))

@@ -87,6 +87,7 @@ class LearningUpdate(Twin):
     """Twin of :data:`goldenspike.golden.rules.learning.UPDATE`."""
 
     cell = learning.UPDATE
+    CUTTABLE = True
 
     @staticmethod
     def cases() -> Iterable[learning.UpdateConstants]:
@@ -96,8 +97,9 @@ class LearningUpdate(Twin):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        step = named(m, multiply(self.factor, self.eligibility), "step_of_tick")
-        m.d.comb += self.w_next.eq(learn(m, self.constants.learn, self.w, step, self.word))
+        step = self.across(m, multiply(self.factor, self.eligibility), "step_of_tick")
+        w, word = self.across(m, self.w, "w_across"), self.across(m, self.word, "word_across")
+        m.d.comb += self.w_next.eq(learn(m, self.constants.learn, w, step, word))
         return m
 
 

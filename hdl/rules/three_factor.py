@@ -70,6 +70,7 @@ class Update(Twin):
     """Twin of :data:`goldenspike.golden.rules.three_factor.UPDATE`."""
 
     cell = three_factor.UPDATE
+    CUTTABLE = True
 
     @staticmethod
     def cases() -> Iterable[three_factor.UpdateConstants]:
@@ -86,9 +87,11 @@ class Update(Twin):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         c = self.constants
-        change = align(multiply(self.factor, self.eligibility), c.product_shift)
-        total = named(m, align(self.w, c.weight_shift) + change, "total")
-        w = requantize(m, total, c.frac, c.weight, c.rounding, c.overflow, self.word)
+        step = self.across(m, multiply(self.factor, self.eligibility), "step")
+        before, word = self.across(m, self.w, "w_across"), self.across(m, self.word, "word_across")
+        change = align(step, c.product_shift)
+        total = named(m, align(before, c.weight_shift) + change, "total")
+        w = requantize(m, total, c.frac, c.weight, c.rounding, c.overflow, word)
         m.d.comb += self.w_next.eq(w)
         return m
 

@@ -10,7 +10,7 @@ from goldenspike.golden.fixed import RANDOM_BITS, Format
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.randomness import MIX, Stream
-from goldenspike.hdl.catalog import twin
+from goldenspike.hdl.catalog import cuttable, twin
 from goldenspike.hdl.cell import output_ports, shape
 from goldenspike.hdl.units.common import Steps, Tap, later, memory, times
 from goldenspike.hdl.units.filters import FilterUnit
@@ -36,7 +36,8 @@ class LearnUnit(Elaboratable):
     whose signals arrive at once; others are read, `neurons` a cycle. Then `factors` makes the
     factors and what goes with them, a quarter of `neurons` a cycle, as multipliers are dear and
     synapses many, and `learn` visits the synapses, `lanes` a cycle: read, trace, update, write;
-    without traces one stage less.
+    without traces one stage less. Twins of factors and updates that can be cut are: products are
+    long paths.
 
     Parameters
     ----------
@@ -74,12 +75,9 @@ class LearnUnit(Elaboratable):
         whether they are those of a visit.
     writing, write_address, next
         Out: writes the fields of the lanes' synapses.
-    latency
-        Cycles from a word's read to its write.
+    latency, factor_latency
+        Cycles from a word's read to its write, and from a step's read to that of its factors.
     """
-
-    FACTOR_LATENCY = 3
-    """Cycles from a step's read to the write of its factors."""
 
     def __init__(
         self,
@@ -165,7 +163,10 @@ class LearnUnit(Elaboratable):
             variable, values = plan.variables[f"{name}.{field}"], [one[field] for one in self.made]
             phases = (f"{name}_factors",)
             self.taps += self.steps.taps(phases, k * width, variable, self.factored, values)
-        self.latency = 3 if learner.synapse is not None else 2
+        self.cut = cuttable(learner.update.cell)
+        self.latency = 2 + (learner.synapse is not None) + self.cut
+        self.factor_cut = learner.factor is not None and cuttable(learner.factor.cell)
+        self.factor_latency = 3 + self.factor_cut
         self.fields: list[FieldSource] = []
         self.draw = Signal(name=f"{name}_draw") if learner.words else None
         self.drawing = Signal(name=f"{name}_drawing")
@@ -262,11 +263,16 @@ class LearnUnit(Elaboratable):
             known[field] = packing.elements(word, index, steps.width)
         # What is chosen meets the multipliers a cycle later.
         multiplying, multiplied = later(m, scaling, "multiplying"), later(m, scaled, "multiplied")
+        making = scaling | multiplying
+        if self.factor_cut:
+            multiplying, multiplied = later(m, multiplying, "cut"), later(m, multiplied, "cut_step")
+            making = making | multiplying
         valid, factored = self.factored
         m.d.sync += [valid.eq(multiplying), factored.eq(multiplied)]
         needed = Signal()
         for k, made in enumerate(self.made):
-            m.submodules[f"factor_{k}"] = one = twin(learner.factor.cell, learner.factor.constants)
+            part, cut = learner.factor, self.factor_cut
+            m.submodules[f"factor_{k}"] = one = twin(part.cell, part.constants, cut=cut)
             for name in learner.factor.inputs:
                 chosen = later(m, Value.cast(known[name][k]), f"chosen_{name}_{k}")
                 m.d.comb += getattr(one, name).eq(chosen)
@@ -291,7 +297,7 @@ class LearnUnit(Elaboratable):
                 read.addr.eq(group),
             ]
             given[lane] |= unpacked(read.data, learner.factor.outputs)
-        m.d.comb += self.making.eq(scaling | multiplying | valid)
+        m.d.comb += self.making.eq(making | valid)
 
     def _columns(self, m: Module, group: Signal, draw: Signal) -> list[Value]:
         """Add what draws the words of columns; return those of a group."""
@@ -418,6 +424,8 @@ class LearnUnit(Elaboratable):
                 m.d.comb += getattr(one, field).eq(value)
                 if not fixed:
                     traced = later(m, getattr(one, f"{field}_next"), f"{field}_traced_{lane}")
+                    if self.cut:
+                        traced = later(m, traced, f"{field}_cut_{lane}")
                     m.d.sync += after[field].eq(traced)
             m.d.comb += [getattr(one, name).eq(known[name]) for name in part.inputs]
             known = {**known, **output_ports(one)}
@@ -426,7 +434,7 @@ class LearnUnit(Elaboratable):
                 for name in update.inputs
             }
             kept = {field: later(m, v, f"{field}_later_{lane}") for field, v in kept.items()}
-        m.submodules[f"update_{lane}"] = one = twin(update.cell, update.constants)
+        m.submodules[f"update_{lane}"] = one = twin(update.cell, update.constants, cut=self.cut)
         m.d.comb += [getattr(one, name).eq(known[name]) for name in update.inputs]
         for field in update.state:
             m.d.comb += getattr(one, field).eq(kept[field])

@@ -319,14 +319,14 @@ class PopulationUnit(Elaboratable):
         write, read = store.write_port(), store.read_port()
         valid, at = self.stepped
         before = Signal(layout)
-        m.d.sync += before.eq(read.data)
+        m.d.sync += before.eq(Mux(self.first, 0, read.data.as_value()))
         m.d.comb += [read.addr.eq(step), write.addr.eq(at), write.en.eq(valid)]
         if self.region is not None:
             self._hosted(m, self.region, read)
         for k, (neuron, state) in enumerate(zip(neurons, self.next_state, strict=True)):
             for field, value in state.items():
                 m.d.comb += [
-                    getattr(neuron, field).eq(Mux(self.first, 0, before[k][field])),
+                    getattr(neuron, field).eq(before[k][field]),
                     value.eq(getattr(neuron, f"{field}_next")),
                     write.data[k][field].eq(value),
                 ]

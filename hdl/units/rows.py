@@ -73,8 +73,9 @@ class RowSource(Unit):
     """Reads a tick's signals and streams the rows that are not 0, in ascending order.
 
     With `all`, those that are 0 come too. `start` begins; `address` is relative to the tick's
-    first word; `done` stands when the last row has been taken, until after the next start. Rows
-    come one a cycle, the first one three cycles after the start; a word of none costs one.
+    first word, and stands, by `claim`, from the start until all words are read; `done` stands when
+    the last row has been taken, until after the next start. Rows come one a cycle, the first one
+    three cycles after the start; a word of none costs one.
 
     Parameters
     ----------
@@ -92,6 +93,7 @@ class RowSource(Unit):
                 "all": In(1),
                 "done": Out(1),
                 "address": Out(range(self.words + 1)),
+                "claim": Out(1),
                 "enable": Out(1),
                 "word": In(packing.shape),
                 "o": Out(stream.Signature(row_layout(packing.signal))),
@@ -102,13 +104,15 @@ class RowSource(Unit):
         m = Module()
         packing = self.packing
         each = 1 << packing.bits
-        place = Signal(range(self.words + 1))  # Of the word that is read next.
+        place = Signal(range(self.words + 1), init=self.words)  # Of the word that is read next.
         arrived = Signal()  # A word stands on `word`.
         taken = Signal()  # The word on `word` goes in this cycle.
         last = place == self.words
         fetch = self.start | (taken & ~last)
         m.d.comb += [
             self.address.eq(Mux(self.start, 0, place)),
+            # Which address it is must not wait for whether it is read.
+            self.claim.eq(self.start | ~last),
             self.enable.eq(fetch),
         ]
         with m.If(fetch):
@@ -152,3 +156,8 @@ class RowSource(Unit):
         word = Value.cast(self.word)
         active = Cat(word.word_select(k, width).any() for k in range(each))
         return Mux(self.all, there, active & there)
+
+
+def claimed(reader: Any) -> Any:
+    """Return whether a reader's address stands: early, if it is a row source."""
+    return reader.claim if isinstance(reader, RowSource) else reader.enable

@@ -24,6 +24,9 @@ class Phase(NamedTuple):
         Names of phases that must be over; those that a schedule lacks are.
     uses
         What only one phase may use at a time; the users take turns in the order of the schedule.
+    late
+        Whether a register lies before `start`, which then comes a cycle later. What is decided in
+        a cycle, phase after phase of those passed over, is a long path that should end there.
     """
 
     start: Signal
@@ -31,6 +34,7 @@ class Phase(NamedTuple):
     condition: Any = 1
     after: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    late: bool = False
 
     @property
     def name(self) -> str:
@@ -83,7 +87,7 @@ class Schedule:
         """
         overs: dict[str, Value] = {}
         begins: dict[str, Signal] = {}
-        registers = []
+        registers, held = [], Mux(hold, 1, 0)
         for phase in self.phases:
             begun = Signal(name=f"{name}_{phase.name}_begun")
             ended = Signal(name=f"{name}_{phase.name}_ended")
@@ -91,11 +95,17 @@ class Schedule:
             ready = reduce(and_, (overs[need] for need in self.needs[phase.name]), running)
             wanted = Mux(phase.condition, 1, 0)
             waiting = ready & ~begun & ~ended
-            start = waiting & wanted & ~Mux(hold, 1, 0)
-            m.d.comb += over.eq(ended | Mux(begun, ~phase.busy, ready & ~wanted))
+            start = waiting & wanted & ~held
+            busy = phase.busy
+            with m.If(start):
+                m.d.sync += begun.eq(1)
+            if phase.late:
+                pending = Signal(name=f"{name}_{phase.name}_pending")
+                m.d.sync += pending.eq(start | (pending & held))
+                busy, start = busy | pending, pending & ~held
+            m.d.comb += over.eq(ended | Mux(begun, ~busy, ready & ~wanted))
             with m.If(start):
                 m.d.comb += phase.start.eq(1)
-                m.d.sync += begun.eq(1)
             with m.If(over):
                 m.d.sync += ended.eq(1)
             registers += [begun, ended]

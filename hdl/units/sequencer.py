@@ -332,7 +332,7 @@ class Sequencer(Elaboratable):
         if q.traces("delivery") and self.populations[q.post.name].source is not None:
             after += (self.populations[q.post.name].draw.name,)
         uses = (source, f"synapses of {q.mirror or q.name}", f"sums of {q.post.name}")
-        return Phase(unit.deliver, unit.busy, condition, after, uses)
+        return Phase(unit.deliver, unit.busy, condition, after, uses, late=True)
 
     def _tick(self, ahead: list[PlannedProjection]) -> list[Phase]:
         """List the phases of a tick but for what is delivered early."""
@@ -403,14 +403,16 @@ class Sequencer(Elaboratable):
                     wanted = now & sounding.any()
                     names = [f"{q.name}.{f}" for f in learner.learner.factor.outputs]
                     self._rest(learner.factors.name, now, names)
-                phases.append(Phase(learner.factors, learner.making, wanted, after, uses))
+                making = Phase(learner.factors, learner.making, wanted, after, uses, late=True)
+                phases.append(making)
                 now, after = wanted, (*after, learner.factors.name)
             if learner.draw is not None:
                 phases.append(Phase(learner.draw, learner.drawing, now, before))
                 after += (learner.draw.name,)
             after += (learner.pre.start.name,)
             uses = (f"synapses of {q.name}",)
-            phases.append(Phase(learner.learn, learner.busy, now & learner.needed, after, uses))
+            now = now & learner.needed
+            phases.append(Phase(learner.learn, learner.busy, now, after, uses, late=True))
         if self.watch is not None:
             phases += map(self._report, plan.neurons, self.watch.reporters, self.watch.reports)
         return phases
@@ -448,7 +450,7 @@ class Sequencer(Elaboratable):
         unit = self.own[q.name]
         source = f"signals of {q.pre.name}" if unit.filter is None else f"filtered {q.name}"
         uses = (source, f"synapses of {q.name}", f"sums of {q.post.name}")
-        return Phase(unit.trace, unit.busy, condition, self._updated(q.post), uses)
+        return Phase(unit.trace, unit.busy, condition, self._updated(q.post), uses, late=True)
 
     def _learning(self) -> list[Phase]:
         """List the phases of an update."""

@@ -10,7 +10,7 @@ from amaranth.hdl import Module, Signal, Value
 
 from goldenspike.golden.plan import Plan
 from goldenspike.hdl.core import Core
-from goldenspike.hdl.units.rows import RowSource
+from goldenspike.hdl.units.rows import RowSource, claimed
 from goldenspike.sim.claims.units import in_flight
 from goldenspike.sim.formal import Bench
 
@@ -160,8 +160,8 @@ class Cores(Bench):
             stages = 2
             if unit.rule is not None and unit.rule.kind == "tick":
                 stages = 3
-            if learner is not None and learner.learner.synapse is not None:
-                stages = 3
+            if learner is not None:
+                stages = learner.latency
             banks = [self.inner[name].submodules[f"synapses_{k}"] for k in range(core.lanes)]
             reading, at = Signal(name=f"{name}_reading"), Signal(16, name=f"{name}_at")
             m.d.comb += [reading.eq(either(readers)), at.eq(banks[0].read_ports[0].addr)]
@@ -179,11 +179,11 @@ class Cores(Bench):
 
     def readers_apart(self, name: str, readers: list[tuple[Any, int]]) -> None:
         """Claim that readers of a memory take turns; rows need their word until they are done."""
-        enables = [reader.enable for reader, _ in readers]
-        self.claim(f"{name}_read_by_one", ~several(enables))
+        claims = [claimed(reader) for reader, _ in readers]
+        self.claim(f"{name}_read_by_one", ~several(claims))
         for k, (reader, _) in enumerate(readers):
             if isinstance(reader, RowSource):
-                others = either(one for n, one in enumerate(enables) if n != k)
+                others = either(one for n, one in enumerate(claims) if n != k)
                 self.claim(f"{name}_stand_for_{k}", reader.done | ~others)
 
     def randomness(self) -> None:

@@ -177,7 +177,7 @@ class Learner(UnitBench):
             self.claim(f"{field}_written_once", ~learn.over | (writes == due))
         writing = Array(learner.writing)[lane]
         self.claim("written_while_learning", ~writing | learner.busy)
-        stages = 3 if learner.learner.synapse is not None else 2
+        stages = learner.latency
         self.not_in_flight(banks, visiting | delivering, at, stages)
         self.claim("one_reader", ~(visiting & delivering))
         held = Cat(one.request & ~one.hit for one in unit.fields).any()

@@ -91,7 +91,7 @@ class Twin(wiring.Component):
     def across(self, m: Module, value: Any, name: str) -> Signal:
         """Return a value as it is on the other side of the cut, if there is one."""
         value = Value.cast(value)
-        signal = Signal(value.shape(), name=name)
+        signal = Signal(value.shape(), name=name, reset_less=True)
         (m.d.sync if self.cut else m.d.comb).__iadd__(signal.eq(value))
         return signal
 

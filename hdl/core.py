@@ -22,7 +22,7 @@ eligibilities, and a plain run what was half summed; marks of active inputs (of
 ``weight_perturbation_0``) stand until the next update.
 """
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -34,10 +34,11 @@ from goldenspike.golden.planned import PlannedPopulation
 from goldenspike.hdl.digest import VARIABLE_BITS, Digest, channels
 from goldenspike.hdl.units.commands import Commands
 from goldenspike.hdl.units.common import HostedMemory, Steps, Tap, Unit, later
+from goldenspike.hdl.units.early import joined
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.report import ReportUnit
-from goldenspike.hdl.units.rows import Packing, claimed
+from goldenspike.hdl.units.rows import Packing, Reader, claimed
 from goldenspike.hdl.units.sequencer import Sequencer, Watch
 from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.hdl.units.variates import BlockSource, share
@@ -70,14 +71,6 @@ def check(plan: Plan, lanes: int, neurons: int = 1) -> None:
     for noun, fmt in words.items():
         if fmt.width > 32:
             raise ValueError(f"{noun} must fit a stream word of 32 bits, not {fmt}")
-
-
-class Reader(NamedTuple):
-    """What reads a population's signals: a word stands in the cycle after that of `enable`."""
-
-    address: Any
-    enable: Any
-    word: Any
 
 
 class Inside(wiring.Signature):
@@ -194,6 +187,7 @@ class Core(Unit):
         self.conditional = reward is not None and reward.baselines > reward.bins
         self.packings = {p.name: Packing(p.size, p.signal) for p in plan.sources}
         self.populations = {p.name: self._population(p) for p in plan.neurons}
+        joining = set() if bus else joined(plan)
         self.synapses = {
             q.name: SynapseUnit(
                 plan,
@@ -203,6 +197,7 @@ class Core(Unit):
                 neurons,
                 self.packings,
                 self.populations.get(q.pre.name),
+                joins=q.name in joining,
             )
             for q in plan.projections
             if q.mirror is None
@@ -404,12 +399,11 @@ class Core(Unit):
             m.d.comb += source.enable.eq(0)
         for unit in self.synapses.values():
             q, post = unit.projection, unit.post
-            active = unit.deliver | unit.trace | unit.busy
             early = int(q.name in self.sequencer.early)
-            self._read(m, q.pre, q.delay, unit.rows if unit.filter is None else unit.filter, early)
+            self._read(m, q.pre, q.delay, unit.reader, early)
             if unit.learner is not None:
                 self._connect_learner(m, unit)
-            with m.If(active):
+            with m.If(unit.active):
                 m.d.comb += [
                     post.add.eq(unit.adding),
                     post.add_output.eq(unit.outputs if q.traces("output") else 0),

@@ -199,13 +199,15 @@ class Phases:
             self._add(unit.filter.start.name, arrived, _steps(steps, unit.filter.LATENCY))
         rows = self._stream(group, unit.delivered)
         readings = self._readings(unit, unit.weight_fields)
-        early = q.name in self.early
+        early, joins = q.name in self.early, unit.learner is not None and unit.learner.joins
 
         def delivers() -> int:
             return self.now + (early and self.ahead)
 
         def wanted() -> bool:
             tick = delivers()
+            if joins and self.ahead and self.flags & UPDATE and arrived():
+                return False
             return q.delay <= tick < self.plan.ticks and sounding(tick - q.delay)
 
         def deliver() -> int | Visit:
@@ -298,7 +300,8 @@ class Phases:
             else [f"{other.name}.signal" for other in learner.modulators.values()]
         )
         skips, made = learner.skips, one.factors is not None
-        latency, size = one.latency, q.post.size
+        latency, size = one.latency + one.joins, q.post.size
+        delivered = self._stream(f"{q.pre.name}.signal", unit.delivered)
 
         def now() -> bool:
             given = silent is None or any(self.seen[group][self.now] for group in silent)
@@ -318,6 +321,8 @@ class Phases:
 
         def learn() -> int | Visit:
             self.count.candidates += sum(rows.counts[self.now]) * size
+            if one.joins and self.now + 1 < self.plan.ticks:
+                self.count.operations += sum(delivered.counts[self.now + 1 - q.delay]) * size
             if readings:
                 return Visit(rows.words(self.now), groups, latency, readings)
             return visited(rows.counts[self.now], groups, latency)

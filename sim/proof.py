@@ -119,7 +119,7 @@ def _decide(
 ) -> dict[str, Any]:
     """Return status, reason, widest and counterexample of a proof."""
     ports = check_ports(cell, constants, twin)
-    terms = read_terms(text, module, ports)
+    terms = read_terms(text, module, ports, cut=getattr(twin, "cut", False))
     meter = [0]
     symbols = {p.name: Symbol(terms[p.name], p.format.signed, meter) for p in ports if not p.output}
     results = cell_results(cell, constants, symbols)
@@ -153,7 +153,7 @@ def prove_all(
     twins: Mapping[str, type[Component]] = TWINS,
     timeout_s: float = TIMEOUT_S,
 ) -> Iterator[Proof]:
-    """Prove many twins, after one run of Yosys for all of them.
+    """Prove many twins, after one run of Yosys for all of them; those that can be cut, both ways.
 
     Parameters
     ----------
@@ -173,15 +173,25 @@ def prove_all(
     numbers: dict[tuple[str, Any], int] = {}
     for _, cell, constants in cases:
         numbers.setdefault((cell.name, constants), len(numbers))
-    components = {f"twin{k}": twins[name](constants) for (name, constants), k in numbers.items()}
+    components: dict[str, Any] = {}
+    for (name, constants), number in numbers.items():
+        kind: Any = twins[name]
+        components[f"twin{number}"] = kind(constants)
+        if getattr(kind, "CUTTABLE", False):
+            components[f"twin{number}_cut"] = kind(constants, cut=True)
     texts = yosys.smt2(components)
     proofs: dict[int, Proof] = {}
     for where, cell, constants in cases:
         number = numbers[cell.name, constants]
         if number not in proofs:
-            module = f"twin{number}"
             begin = time.perf_counter()
-            found = _decide(cell, constants, components[module], texts[module], module, timeout_s)
+            found: dict[str, Any] = {}
+            for module in (f"twin{number}", f"twin{number}_cut"):
+                if module in components:
+                    one, text = components[module], texts[module]
+                    found = _decide(cell, constants, one, text, module, timeout_s)
+                    if found["status"] != "proved":
+                        break
             seconds = time.perf_counter() - begin
             proofs[number] = Proof(where, cell, constants, seconds=seconds, **found)
         yield replace(proofs[number], where=where)

@@ -31,21 +31,36 @@ def _is_free(bit: Any) -> bool:
     return bit.decl().kind() == z3.Z3_OP_UNINTERPRETED
 
 
-def read_terms(text: str, module: str, ports: list[Port]) -> dict[str, Any]:
+def read_terms(text: str, module: str, ports: list[Port], *, cut: bool = False) -> dict[str, Any]:
     """Return what the twin's ports carry, as terms of the same free bits.
+
+    Parameters
+    ----------
+    text, module
+        The twin's description.
+    ports
+        Of the twin.
+    cut
+        Whether registers lie across it: then its outputs are taken a cycle after its inputs.
 
     Raises
     ------
     RuntimeError
-        If the inputs could not take every value, each on its own.
+        If the inputs could not take every value, each on its own; or if outputs of a cut twin
+        are not those of the cycle before, whatever its inputs are now.
     """
-    queries = [f"(declare-const s |{module}_s|)"]
+    queries = [f"(declare-const s |{module}_s|) (declare-const t |{module}_s|)"]
     for k, port in enumerate(ports):
         sort = "Bool" if port.format.width == 1 else f"(_ BitVec {port.format.width})"
-        queries.append(f"(declare-const p{k} {sort})(assert (= p{k} (|{module}_n {port.name}| s)))")
-    formulas: Any = z3.parse_smt2_string("\n".join((text, *queries)))
+        when = "t" if cut and port.output else "s"
+        line = f"(declare-const p{k} {sort})(assert (= p{k} (|{module}_n {port.name}| {when})))"
+        queries.append(line)
+    queries.append(f"(assert (|{module}_t| s t))")
+    *formulas, moves = z3.parse_smt2_string("\n".join((text, *queries)))
     pairs = zip(ports, formulas, strict=True)
     terms = {port.name: _as_bits(formula.arg(1)) for port, formula in pairs}
+    if cut:
+        terms |= _a_cycle_ago({p.name: terms[p.name] for p in ports if p.output}, moves, module)
     bits = [
         z3.simplify(z3.Extract(k, k, terms[port.name]))
         for port in ports
@@ -55,6 +70,31 @@ def read_terms(text: str, module: str, ports: list[Port]) -> dict[str, Any]:
     if not all(map(_is_free, bits)) or len({bit.get_id() for bit in bits}) < len(bits):
         raise RuntimeError(f"Inputs of {module} must be free in its SMT-LIB description")
     return terms
+
+
+def _a_cycle_ago(terms: dict[str, Any], moves: Any, module: str) -> dict[str, Any]:
+    """Return terms of registers as terms of what these were given, a cycle ago."""
+    changes = moves.children() if z3.is_and(moves) else [moves]
+    registers = [(change.arg(1), change.arg(0)) for change in changes]
+    found = {name: z3.substitute(term, *registers) for name, term in terms.items()}
+    now = registers[0][0].arg(0)
+    for name, term in found.items():
+        if _mentions(z3.simplify(term), now):
+            raise RuntimeError(f"Output {name} of {module} must come of registers alone: it is cut")
+    return found
+
+
+def _mentions(term: Any, what: Any) -> bool:
+    """Return whether a term has another in it."""
+    left, seen = [term], set()
+    while left:
+        one = left.pop()
+        if one.eq(what):
+            return True
+        if one.get_id() not in seen:
+            seen.add(one.get_id())
+            left += one.children()
+    return False
 
 
 def _products(terms: list[Any]) -> list[Any]:

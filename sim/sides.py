@@ -39,7 +39,7 @@ def cell_results(cell: Cell, constants: Any, values: dict[str, Any]) -> dict[str
 
 
 def twin_results(twin: Component, stimuli: Sequence[dict[str, int]]) -> list[dict[str, int]]:
-    """Run a twin on the values of its inputs, one set after the other.
+    """Run a twin on the values of its inputs, one set after the other, a cycle each if it is cut.
 
     Returns
     -------
@@ -49,14 +49,19 @@ def twin_results(twin: Component, stimuli: Sequence[dict[str, int]]) -> list[dic
     members = twin.signature.members.items()
     outputs = [name for name, member in members if member.flow is Flow.Out]
     results = []
+    cut = getattr(twin, "cut", False)
 
     async def bench(ctx: Any) -> None:
         for values in stimuli:
             for name, value in values.items():
                 ctx.set(getattr(twin, name), value)
+            if cut:
+                await ctx.tick()
             results.append({name: int(ctx.get(getattr(twin, name))) for name in outputs})
 
     simulator = Simulator(twin)
+    if cut:
+        simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
     return results

@@ -145,6 +145,38 @@ def test_a_wrong_twin_gets_a_counterexample_that_differs(kind: type[Twin], const
     assert "<--" in str(proof)
 
 
+class ShortCut(Update):
+    """Keeps too little of the product, but only if registers lie across it."""
+
+    def across(self, m: Module, value: Any, name: str) -> Signal:
+        value = Value.cast(value)
+        return super().across(m, value & -2 if self.cut and name == "step" else value, name)
+
+
+class UnevenCut(Update):
+    """Meets the weight of the next cycle, if registers lie across it."""
+
+    def across(self, m: Module, value: Any, name: str) -> Signal:
+        if name == "w_across":
+            return named(m, value, name)
+        return super().across(m, value, name)
+
+
+def test_a_twin_that_can_be_cut_is_proved_so_too() -> None:
+    proof = prove(Update.cell, WEIGHT, ShortCut)
+    assert proof.status == "counterexample"
+    assert proof.counterexample is not None
+    assert proof.counterexample.differs
+    inputs = [proof.counterexample.inputs] * 2
+    assert twin_results(ShortCut(WEIGHT), inputs) == [proof.counterexample.golden] * 2
+    assert twin_results(ShortCut(WEIGHT, cut=True), inputs) == [proof.counterexample.twin] * 2
+
+
+def test_all_of_a_twin_is_cut_in_one_place() -> None:
+    with pytest.raises(RuntimeError, match=r"^Output w_next of twin0_cut must come of registers"):
+        prove(Update.cell, WEIGHT, UnevenCut)
+
+
 def test_a_counterexample_is_readable() -> None:
     assert str(prove(delta.STEP, SYNAPSE, OneWrongProduct)) == (
         f"synapses.delta.step: synapses.delta.step counterexample, with {SYNAPSE}\n"

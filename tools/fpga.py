@@ -53,7 +53,9 @@ class Device:
 
 
 DEVICES = {
-    "ecp5_85k": Device("ecp5", ("--85k", "--package", "CABGA756", "--speed", "6")),
+    "ecp5_85k": Device(
+        "ecp5", ("--85k", "--package", "CABGA756", "--speed", "6", "--router", "router2")
+    ),
     "ice40_up5k": Device("ice40", ("--up5k", "--package", "sg48"), few_pins=True),
 }
 

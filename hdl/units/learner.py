@@ -15,7 +15,7 @@ from goldenspike.hdl.cell import output_ports, shape
 from goldenspike.hdl.units.common import Steps, Tap, later, memory, times
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.population import PopulationUnit
-from goldenspike.hdl.units.rows import Packing, RowSource
+from goldenspike.hdl.units.rows import Packing, Reader, RowSource
 from goldenspike.hdl.units.variates import FieldSource
 
 
@@ -53,6 +53,8 @@ class LearnUnit(Elaboratable):
         The unit of the presynaptic population, if it is one and its signals arrive as they are.
     given, packings
         How the signals that arrive are packed, and those of populations, by name.
+    joins
+        Whether its visits deliver what they have learned, as the signals for the next tick say.
 
     Members
     -------
@@ -75,6 +77,10 @@ class LearnUnit(Elaboratable):
         whether they are those of a visit.
     writing, write_address, next
         Out: writes the fields of the lanes' synapses.
+    joining, delivered_word
+        In, In: whether a visit delivers; the word of signals that the last row has.
+    handing, handed_group, handed_signal
+        Out: what is written is delivered too: to where, and the row's signal.
     latency, factor_latency
         Cycles from a word's read to its write, and from a step's read to that of its factors.
     """
@@ -89,7 +95,10 @@ class LearnUnit(Elaboratable):
         given: Packing,
         packings: dict[str, Packing],
         before: PopulationUnit | None = None,
+        *,
+        joins: bool = False,
     ) -> None:
+        self.given, self.joins = given, joins
         q, self.post, self.lanes = projection, post, lanes
         self.projection = q
         learner: Any = q.learner
@@ -167,6 +176,11 @@ class LearnUnit(Elaboratable):
         self.latency = 2 + (learner.synapse is not None) + self.cut
         self.factor_cut = learner.factor is not None and cuttable(learner.factor.cell)
         self.factor_latency = 3 + self.factor_cut
+        self.joining, self.taken = Signal(name=f"{name}_joining"), Signal()
+        self.streaming = Signal()
+        self.delivered_word = Signal(given.shape, name=f"{name}_delivered_word")
+        self.handing, self.handed_group = Signal(), Signal(range(self.groups))
+        self.handed_signal = Signal(shape(given.signal))
         self.fields: list[FieldSource] = []
         self.draw = Signal(name=f"{name}_draw") if learner.words else None
         self.drawing = Signal(name=f"{name}_drawing")
@@ -175,6 +189,17 @@ class LearnUnit(Elaboratable):
             self.row_words = FieldSource(RANDOM_BITS, 1, Stream.ROUNDING_ROW + number, ahead=True)
             self.column_words = FieldSource(RANDOM_BITS, lanes, Stream.ROUNDING_COLUMN + number)
             self.fields = [self.row_words, self.column_words]
+
+    def reader(self, delivered: RowSource) -> Reader:
+        """Return what reads the signals that are delivered, for visits and for deliveries."""
+        here, row = self.streaming, self.rows.o.payload.row
+        return Reader(
+            Mux(here, self.given.address(row), delivered.address),
+            self.taken | delivered.enable,
+            self.delivered_word,
+            here | delivered.claim,
+            delivered,
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -333,7 +358,7 @@ class LearnUnit(Elaboratable):
         """Add the visit of the synapses, row by row, group by group."""
         learner: Any = self.learner
         rows, groups, size = self.rows, self.groups, self.projection.pre.size
-        streaming, held, row = Signal(), Signal(), Signal(range(size))
+        streaming, held, row = self.streaming, Signal(), Signal(range(size))
         base = Signal.like(self.address)
         values = Signal.like(rows.o.payload.signal)
         last = group == groups - 1
@@ -353,8 +378,11 @@ class LearnUnit(Elaboratable):
             ]
             go = held & source.hit
         m.d.comb += rows.start.eq(start)
-        taken = rows.o.valid & rows.o.ready
-        m.d.comb += rows.o.ready.eq(streaming & (~held | (go & last)))
+        taken = self.taken
+        m.d.comb += [
+            rows.o.ready.eq(streaming & (~held | (go & last))),
+            taken.eq(rows.o.valid & rows.o.ready),
+        ]
         with m.If(go):
             m.d.sync += group.eq(Mux(last, 0, group + 1))
         with m.If(start):
@@ -385,6 +413,16 @@ class LearnUnit(Elaboratable):
             at = later(m, at, f"at_{k}")
             place = later(m, place, f"place_{k}")
             delayed.append(valid)
+        if self.joins:
+            signal = self.given.elements(self.delivered_word, row)[0]
+            for k in range(self.latency):
+                signal = later(m, signal, f"signal_{k}")
+            m.d.comb += [
+                self.handing.eq(valid & self.joining),
+                self.handed_group.eq(place),
+                self.handed_signal.eq(signal),
+            ]
+            delayed.append(later(m, self.handing, "adding"))
         m.d.comb += [
             self.busy.eq(streaming | Cat(delayed).any()),
             self.write_address.eq(at),

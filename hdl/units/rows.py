@@ -158,6 +158,27 @@ class RowSource(Unit):
         return Mux(self.all, there, active & there)
 
 
+class Reader(NamedTuple):
+    """What reads a population's signals: a word stands in the cycle after that of `enable`.
+
+    Parameters
+    ----------
+    address, enable, word
+        The lines.
+    claim
+        When the address counts, if that is known earlier than `enable`.
+    rows
+        The row source that reads, if one does.
+    """
+
+    address: Any
+    enable: Any
+    word: Any
+    claim: Any = None
+    rows: RowSource | None = None
+
+
 def claimed(reader: Any) -> Any:
-    """Return whether a reader's address stands: early, if it is a row source."""
-    return reader.claim if isinstance(reader, RowSource) else reader.enable
+    """Return when a reader's address counts."""
+    claim = getattr(reader, "claim", None)
+    return reader.enable if claim is None else claim

@@ -8,6 +8,7 @@ from goldenspike.golden.plan import UPDATE, Plan
 from goldenspike.golden.planned import PlannedPopulation, PlannedProjection
 from goldenspike.hdl.cell import shape
 from goldenspike.hdl.units.common import HostedMemory, Rest, Tap, times
+from goldenspike.hdl.units.early import delivers_early
 from goldenspike.hdl.units.judge import Judge
 from goldenspike.hdl.units.objective import ObjectiveUnit
 from goldenspike.hdl.units.population import PopulationUnit
@@ -173,6 +174,7 @@ class Sequencer(Elaboratable):
                     learner.fresh.eq(unit.fresh),
                     learner.flush.eq(unit.flush),
                     learner.high.eq(unit.high),
+                    learner.joining.eq(~last if learner.joins else 0),
                 ]
             if unit.rule is not None:
                 interval = unit.rule.params.interval
@@ -303,22 +305,30 @@ class Sequencer(Elaboratable):
         sums no more; a pass begins with it.
         """
         plan = self.plan
-        ahead = [q for q in plan.projections if early and self._early(q)]
+        ahead = [q for q in plan.projections if early and delivers_early(q)]
         self.early = {q.name for q in ahead}
         firsts = [self._delivery(q, 1) for q in ahead if not q.delay]
         found = {"FIRST": Schedule(firsts)} if firsts else {}
-        body = [self._delivery(q, ~self.last & (self.now + 1 >= q.delay), 1) for q in ahead]
+        body = [self._delivery(q, self._ahead(q), 1) for q in ahead]
         found["TICK"] = Schedule([*self._tick(ahead), *body])
         if self.judge is not None:
             found["REWARD"] = Schedule([Phase(self.judge.start, self.judge.busy)])
             found["LEARN"] = Schedule(self._learning())
         return found
 
-    def _early(self, q: PlannedProjection) -> bool:
-        """Return whether a projection delivers early: what it reads is there, and it counts not."""
-        if q.rule is not None or q.filter is not None or q.mirror is not None:
-            return False
-        return q.delay > 0 or q.pre.name in self.bases
+    def _ahead(self, q: PlannedProjection) -> Any:
+        """Return whether a projection delivers for the next tick when it does not learn."""
+        due = ~self.last & (self.now + 1 >= q.delay)
+        return due & ~self._learns(q) if self._joins(q) else due
+
+    def _learns(self, q: PlannedProjection) -> Any:
+        """Return whether a rule with traces is at work in this tick."""
+        return self.flags[1] & _arrived(q, self.now)
+
+    def _joins(self, q: PlannedProjection) -> bool:
+        """Return whether a projection delivers as it learns."""
+        unit = self.own.get(q.name)
+        return unit is not None and unit.learner is not None and unit.learner.joins
 
     def _delivery(self, q: PlannedProjection, condition: Any, ticks: int = 0) -> Phase:
         """Return the delivery of a projection, so many ticks early."""
@@ -351,7 +361,7 @@ class Sequencer(Elaboratable):
                 after, uses = (unit.filter.start.name,), (f"filtered {q.name}",)
             elif pre.follows:
                 uses = ()
-            condition = self.flags[1] & _arrived(q, tick)
+            condition = self._learns(q)
             phases.append(Phase(pre.start, pre.busy, condition, after, uses))
 
         def deliver(q: PlannedProjection) -> None:
@@ -390,7 +400,7 @@ class Sequencer(Elaboratable):
         phases += [self._trace(q, tracing & _arrived(q, tick)) for q in traced]
         for q in sorted(plan.learners, key=lambda q: -q.pre.size * q.post.size):
             learner: Any = self.own[q.name].learner
-            now = self.flags[1] & _arrived(q, tick)
+            now = self._learns(q)
             modulators = learner.learner.modulators.values()
             before = tuple(n for p in (q.post, *modulators) for n in self._updated(p))
             after = before
@@ -411,6 +421,9 @@ class Sequencer(Elaboratable):
                 after += (learner.draw.name,)
             after += (learner.pre.start.name,)
             uses = (f"synapses of {q.name}",)
+            if learner.joins:
+                after += self._updated(q.pre) if q.delay == 1 else ()
+                uses += (f"signals of {q.pre.name}", f"sums of {q.post.name}")
             now = now & learner.needed
             phases.append(Phase(learner.learn, learner.busy, now, after, uses, late=True))
         if self.watch is not None:

@@ -40,6 +40,8 @@ class SynapseUnit(Elaboratable):
         How populations' signals are packed, by name.
     before
         The unit of the presynaptic population, if it is one.
+    joins
+        Whether its rule with traces delivers the weights that it has just learned.
 
     Members
     -------
@@ -62,8 +64,10 @@ class SynapseUnit(Elaboratable):
         Out: the addends of the visits go to the population in this cycle; so do the outputs.
     score_group
         Out: the scores of the population that are needed in the next cycle.
-    rows
-        The row source of the delivered signals.
+    active
+        Out: it may hand something to the population.
+    rows, reader
+        The row source of the delivered signals, and what reads them.
     visiting
         Out: a word of every lane is read, in this cycle.
     guest_reading, guest_address, guest_words
@@ -84,6 +88,8 @@ class SynapseUnit(Elaboratable):
         neurons: int,
         packings: dict[str, Packing],
         before: PopulationUnit | None = None,
+        *,
+        joins: bool = False,
     ) -> None:
         self.projection, self.post, self.lanes = projection, post, lanes
         name = projection.name
@@ -101,6 +107,8 @@ class SynapseUnit(Elaboratable):
             self.delivered = self.filter.packing._replace(signal=projection.signal)
         self.rule = rule = projection.rule
         self.rows = RowSource(self.delivered, every=projection.traces("tick"))
+        self.active = Signal(name=f"{name}_active")
+        self.reader: Any = self.rows if self.filter is None else self.filter
         self.online = rule is not None and rule.kind == "tick"
         self.latency = 3 if self.online else 2
         self.fields: list[FieldSource] = []
@@ -130,9 +138,12 @@ class SynapseUnit(Elaboratable):
                 given,
                 packings,
                 before if self.filter is None else None,
+                joins=joins,
             )
             self.fields += self.learner.fields
             layout |= {f: shape(fmt) for f, fmt in projection.learner.traces.items()}
+            if joins:
+                self.reader = self.learner.reader(self.rows)
         words = projection.pre.size * projection.post.size
         self.layouts = {"w": StructLayout(layout)}
         if projection.learner is not None:
@@ -197,7 +208,10 @@ class SynapseUnit(Elaboratable):
         if self.learner is not None:
             m.submodules.learner = self.learner
         online = self.online
-        m.d.comb += rows.start.eq(self.deliver | self.trace)
+        m.d.comb += [
+            rows.start.eq(self.deliver | self.trace),
+            self.active.eq(self.deliver | self.trace | self.busy),
+        ]
         # Read: a row, group by group; the fields it needs must be there.
         delivering, retracing, learning = Signal(), Signal(), Signal()
         held, row, signal = Signal(), Signal(range(q.pre.size)), Signal(shape(q.signal))
@@ -307,6 +321,16 @@ class SynapseUnit(Elaboratable):
             back, back_row = later(m, back, "back"), later(m, back_row, "back_row")
             back_group = later(m, back_group, "back_group")
         m.d.comb += self.busy.eq(under_way)
+        if self.learner is not None and self.learner.joins:
+            one = self.learner
+            m.d.comb += [
+                rows.word.eq(self.reader.word),
+                self.active.eq(self.deliver | self.busy | one.busy),
+                self.adding.eq(added | later(m, one.handing, "handed")),
+            ]
+            with m.If(one.handing):
+                m.d.sync += back_group.eq(one.handed_group)
+            stage.signal = Mux(one.handing, one.handed_signal, stage.signal)
         place, host_lane, asked, asked_lane = self._host(m)
         reading = Cat(region.read for region in self.regions.values()).any()
         reads: dict[str, list] = {field: [] for field in self.regions}
@@ -346,6 +370,8 @@ class SynapseUnit(Elaboratable):
                         write.data.eq(0),
                         write.data[field].eq(region.data),
                     ]
+            if self.learner is not None and self.learner.joins:
+                before = self._joined(m, self.learner, visit.lane, before)
             visit.build(m, before, stage)
         if self.learner is not None:
             for mine, given in zip(self.learner.words, self.guest_words, strict=True):
@@ -354,6 +380,11 @@ class SynapseUnit(Elaboratable):
             with m.If(asked):
                 m.d.sync += region.value.eq(Array(reads[field])[asked_lane])
         return m
+
+    def _joined(self, m: Module, one: LearnUnit, lane: int, before: dict[str, Any]) -> Any:
+        """Return the fields that a lane delivers: as read, or the weight that is being written."""
+        learned = Mux(one.writing[lane], one.next[lane]["w"], 0)
+        return {**before, "w": Mux(one.handing, learned, before["w"])}
 
     def _learned(self, m: Module, lane: int, layout: StructLayout, write: Any) -> None:
         """Let the learner write the fields of a bank that change."""

@@ -113,7 +113,7 @@ class Cores(Bench):
             visiting = unit.visiting & ~learning
             there = (post.score_group == unit.score_group) & ~self.updating[q.post.name]
             self.claim(f"{name}_has_its_scores", ~visiting | there)
-        readers: list[tuple[Any, int]] = [(unit.rows, 0)]
+        readers: list[tuple[Any, int]] = [(unit.reader, 0)]
         if unit.filter is not None:
             self.alone(f"{name}_filter", [unit.filter.start], unit.filter.busy)
         if unit.learner is None:
@@ -182,9 +182,10 @@ class Cores(Bench):
         claims = [claimed(reader) for reader, _ in readers]
         self.claim(f"{name}_read_by_one", ~several(claims))
         for k, (reader, _) in enumerate(readers):
-            if isinstance(reader, RowSource):
+            rows = reader if isinstance(reader, RowSource) else getattr(reader, "rows", None)
+            if rows is not None:
                 others = either(one for n, one in enumerate(claims) if n != k)
-                self.claim(f"{name}_stand_for_{k}", reader.done | ~others)
+                self.claim(f"{name}_stand_for_{k}", rows.done | ~others)
 
     def randomness(self) -> None:
         """Claim that who asks for a random block asks for it until it is taken."""

@@ -49,7 +49,7 @@ class Synapses(UnitBench):
                 m.d.sync += kept[mode].eq(one)
             m.d.comb += getattr(unit, mode).eq(Mux(unit.busy, kept[mode], one))
         if unit.filter is None:
-            store = self.signals(unit.delivered, unit.rows, "signals")
+            store = self.signals(unit.delivered, unit.reader, "signals")
         else:
             store = self.opened(unit.filter).submodules.delivered
         inner = self.opened(unit)
@@ -121,7 +121,7 @@ class Learner(UnitBench):
         learn = self.phases(learner.busy, learn=learner.learn)["learn"]
         learning = learn.start | learner.busy
         self.suppose(~(learning & (deliver.start | unit.busy)))
-        self.signals(unit.delivered, unit.rows, "signals")
+        self.signals(unit.delivered, unit.reader, "signals")
         buffer = self.opened(pre).submodules.delivered
         parts = self.opened(learner)
         inner = self.opened(unit)
@@ -151,7 +151,13 @@ class Learner(UnitBench):
             factors = [parts.submodules[f"factors_{k}"] for k in range(lanes)]
             made = self.writes("made", factors, make.start, column // lanes, column % lanes)
             self.claim("factor_made_once", ~make.over | (made == 1))
-            self.ends(make.start, ~learner.making, 0, learner.steps.count + 3, "factors_end")
+            self.ends(
+                make.start,
+                ~learner.making,
+                0,
+                learner.steps.count + learner.factor_latency,
+                "factors_end",
+            )
         if learner.draw is not None:
             draw = self.phases(learner.drawing, draw=learner.draw)["draw"]
             self.suppose(~(learning & (draw.start | learner.drawing)))

@@ -8,6 +8,7 @@ from amaranth.hdl import Array, Module, Signal, Value
 from amaranth.lib.memory import Memory
 
 from goldenspike.golden.plan import Plan
+from goldenspike.hdl.units.early import joined
 from goldenspike.hdl.units.mirror import MirrorUnit
 from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.rows import Packing
@@ -60,7 +61,10 @@ class UnitBench(Bench):
         for q in plan.projections:
             if q.mirror is None:
                 post, before = self.populations[q.post.name], self.populations.get(q.pre.name)
-                self.synapses[q.name] = SynapseUnit(plan, q, post, lanes, neurons, packings, before)
+                self.synapses[q.name] = SynapseUnit(
+                    *(plan, q, post, lanes, neurons, packings, before),
+                    joins=q.name in joined(plan),
+                )
         self.mirrors = {
             q.name: MirrorUnit(
                 *(q, self.synapses[q.mirror], packings[q.pre.name]),

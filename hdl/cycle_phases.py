@@ -300,7 +300,7 @@ class Phases:
             else [f"{other.name}.signal" for other in learner.modulators.values()]
         )
         skips, made = learner.skips, one.factors is not None
-        latency, size = one.latency + one.joins, q.post.size
+        size = q.post.size
         delivered = self._stream(f"{q.pre.name}.signal", unit.delivered)
 
         def now() -> bool:
@@ -321,7 +321,9 @@ class Phases:
 
         def learn() -> int | Visit:
             self.count.candidates += sum(rows.counts[self.now]) * size
-            if one.joins and self.now + 1 < self.plan.ticks:
+            joins = one.joins and self.now + 1 < self.plan.ticks
+            latency = one.latency + joins
+            if joins:
                 self.count.operations += sum(delivered.counts[self.now + 1 - q.delay]) * size
             if readings:
                 return Visit(rows.words(self.now), groups, latency, readings)

@@ -37,9 +37,13 @@ class Client:
         return self.index >> self.shift in self.tags
 
     def wants(self) -> bool:
-        """Return whether it wants a block in this cycle; choose what for."""
+        """Return whether it wants a block in this cycle."""
+        return self.filling and self.asked < self.blocks
+
+    def misses(self) -> bool:
+        """Return whether it sees in this cycle that it lacks fields, which `begin` fetches then."""
         if self.filling:
-            return self.asked < self.blocks
+            return False
         wanted = self.index >> self.shift
         if self.requested and wanted not in self.tags:
             self.target = wanted
@@ -51,12 +55,10 @@ class Client:
         self.place = int(self.ahead and self.tags[0] == wanted)
         return True
 
-    def take(self) -> None:
-        """Let a block be on its way."""
-        if not self.filling:
-            self.filling = True
-            self.tags[self.place] = None
-        self.asked += 1
+    def begin(self) -> None:
+        """Let it ask for what it lacks, from the next cycle on."""
+        self.filling = True
+        self.tags[self.place] = None
 
     def grant(self) -> None:
         """Let a block arrive."""
@@ -79,11 +81,12 @@ class Blocks:
 
     def cycle(self, now: int) -> bool:
         """Go through a cycle; return whether a block is begun in it, or comes."""
-        moved = False
+        missing = [client for client in self.clients if client.misses()]
+        moved = bool(missing)
         if now >= self.free:
             for client in self.clients:
                 if client.wants():
-                    client.take()
+                    client.asked += 1
                     self.coming.append((now + self.latency, client))
                     self.free = now + self.busy + 1
                     moved = True
@@ -91,6 +94,8 @@ class Blocks:
         while self.coming and self.coming[0][0] <= now:
             self.coming.popleft()[1].grant()
             moved = True
+        for client in missing:
+            client.begin()
         return moved
 
 

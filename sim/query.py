@@ -55,12 +55,14 @@ def read_terms(text: str, module: str, ports: list[Port], *, cut: bool = False) 
         when = "t" if cut and port.output else "s"
         line = f"(declare-const p{k} {sort})(assert (= p{k} (|{module}_n {port.name}| {when})))"
         queries.append(line)
-    queries.append(f"(assert (|{module}_t| s t))")
-    *formulas, moves = z3.parse_smt2_string("\n".join((text, *queries)))
-    pairs = zip(ports, formulas, strict=True)
+    if cut:
+        queries.append(f"(assert (|{module}_t| s t))")
+    formulas: Any = z3.parse_smt2_string("\n".join((text, *queries)))
+    pairs = zip(ports, formulas, strict=False)
     terms = {port.name: _as_bits(formula.arg(1)) for port, formula in pairs}
     if cut:
-        terms |= _a_cycle_ago({p.name: terms[p.name] for p in ports if p.output}, moves, module)
+        outputs = {port.name: terms[port.name] for port in ports if port.output}
+        terms |= _a_cycle_ago(outputs, formulas[len(ports)], module)
     bits = [
         z3.simplify(z3.Extract(k, k, terms[port.name]))
         for port in ports

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
 from amaranth.lib.data import ArrayLayout, StructLayout
 
 from goldenspike.golden.cell import Cell
@@ -105,12 +105,12 @@ class FilterUnit(Elaboratable):
             stepping, at = Signal(), steps.counter("stepping_step")
             m.d.sync += [stepping.eq(running), at.eq(step)]
             signals = given.elements(self.word, steps.index(at), steps.width)
-            under_way = later(m, running, "under_way")
+            working = running | stepping
         else:
             _, step = follows.stepped
             reported, at = follows.reported
             stepping, signals = reported & self.enabled, follows.signals
-            under_way = Const(0)
+            working = stepping
         # Step.
         twins = [twin(self.cell, self.constants) for _ in range(steps.width)]
         kept = [Signal(self.packing.signal.width, name=f"kept_{k}") for k in range(steps.width)]
@@ -145,6 +145,6 @@ class FilterUnit(Elaboratable):
             read.addr.eq(self.read_address),
             read.en.eq(self.read_enable),
             self.read_word.eq(read.data),
-            self.busy.eq(under_way | self.writing),
+            self.busy.eq(later(m, working, "working")),
         ]
         return m

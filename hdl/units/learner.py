@@ -288,7 +288,7 @@ class LearnUnit(Elaboratable):
             known[field] = packing.elements(word, index, steps.width)
         # What is chosen meets the multipliers a cycle later.
         multiplying, multiplied = later(m, scaling, "multiplying"), later(m, scaled, "multiplied")
-        making = scaling | multiplying
+        making = running | scaling | multiplying
         if self.factor_cut:
             multiplying, multiplied = later(m, multiplying, "cut"), later(m, multiplied, "cut_step")
             making = making | multiplying
@@ -322,7 +322,7 @@ class LearnUnit(Elaboratable):
                 read.addr.eq(group),
             ]
             given[lane] |= unpacked(read.data, learner.factor.outputs)
-        m.d.comb += self.making.eq(making | valid)
+        m.d.comb += self.making.eq(later(m, making, "working"))
 
     def _columns(self, m: Module, group: Signal, draw: Signal) -> list[Value]:
         """Add what draws the words of columns; return those of a group."""
@@ -407,12 +407,12 @@ class LearnUnit(Elaboratable):
         # What goes with a word: one cycle old where it is traced, older where it is written.
         valid, at = go, self.address
         place = Cat(group, row)
-        delayed = []
+        working = []
         for k in range(self.latency):
+            working.append(valid)
             valid = later(m, valid, f"valid_{k}")
             at = later(m, at, f"at_{k}")
             place = later(m, place, f"place_{k}")
-            delayed.append(valid)
         if self.joins:
             signal = self.given.elements(self.delivered_word, row)[0]
             for k in range(self.latency):
@@ -422,9 +422,9 @@ class LearnUnit(Elaboratable):
                 self.handed_group.eq(place),
                 self.handed_signal.eq(signal),
             ]
-            delayed.append(later(m, self.handing, "adding"))
+            working.append(self.handing)
         m.d.comb += [
-            self.busy.eq(streaming | Cat(delayed).any()),
+            self.busy.eq(streaming | later(m, Cat(working).any(), "working")),
             self.write_address.eq(at),
         ]
         known = unpacked(later(m, values, "values"), learner.pre.outputs)

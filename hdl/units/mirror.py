@@ -138,7 +138,6 @@ class MirrorUnit(Elaboratable):
         for lane, addend in enumerate(self.addends):
             mine = neuron[:lane_bits] == lane if lane_bits else 1
             m.d.comb += addend.eq(Mux(mine, total, 0))
-        m.d.comb += self.busy.eq(
-            gathered | counted | visiting | multiplying | summing | self.adding
-        )
+        working = gathering | gathered | visiting | multiplying | summing
+        m.d.comb += self.busy.eq(visiting | later(m, working, "working"))
         return m

@@ -11,7 +11,7 @@ from goldenspike.golden.randomness import Stream
 from goldenspike.golden.rules import three_factor
 from goldenspike.hdl.catalog import twin
 from goldenspike.hdl.cell import output_ports, shape
-from goldenspike.hdl.units.common import Region, Steps, Tap, memory
+from goldenspike.hdl.units.common import Region, Steps, Tap, later, memory
 from goldenspike.hdl.units.registers import part_name, parts
 from goldenspike.hdl.units.rows import WORD_BITS, WORD_BITS_LOG2, Packing
 from goldenspike.hdl.units.variates import FieldSource
@@ -246,7 +246,7 @@ class PopulationUnit(Elaboratable):
                 m.d.sync += self.added.eq(1)
             with m.If((stepping & moving) | (reported & Cat(self.signals).any())):
                 m.d.sync += self.rested.eq(0)
-        m.d.comb += self.busy.eq(driving | stepping | reported | drawing)
+        m.d.comb += self.busy.eq(later(m, running | driving | stepping, "working") | drawing)
         return m
 
     def _draws(self, m: Module, neurons: list[Any]) -> Signal:

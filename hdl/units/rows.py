@@ -2,14 +2,15 @@
 
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.hdl.cell import shape
-from goldenspike.hdl.units.common import Unit
+from goldenspike.hdl.fixed import named
+from goldenspike.hdl.units.common import Unit, balanced
 
 WORD_BITS_LOG2 = 5
 WORD_BITS = 1 << WORD_BITS_LOG2
@@ -119,19 +120,22 @@ class RowSource(Unit):
             m.d.sync += [place.eq(self.address + 1), arrived.eq(1)]
         with m.Elif(taken):
             m.d.sync += arrived.eq(0)
-        # The rows of the word that was taken, which are left to be sent.
-        left, after, number = Signal(each), Signal(each), Signal(range(max(self.words, 2)))
+        # The rows of the word that was taken, which are left to be sent: whether some are, and
+        # whether several, in a tree that is no longer than it must be.
+        left, number = Signal(each), Signal(range(max(self.words, 2)))
+        some, several = Signal(), Signal()
         sending = self.o.valid & self.o.ready
+        wanted = self._wanted(m, last)
         m.d.comb += [
-            after.eq(left & (left - 1)),
-            taken.eq(arrived & (~left.any() | (sending & ~after.any()))),
-            self.done.eq(~arrived & ~left.any()),
-            self.o.valid.eq(left.any()),
+            several.eq(balanced(_joined, [(bit, Const(0, 1)) for bit in left])[1]),
+            taken.eq(arrived & (~some | (sending & ~several))),
+            self.done.eq(~arrived & ~some),
+            self.o.valid.eq(some),
         ]
         with m.If(taken):
-            m.d.sync += [left.eq(self._wanted(m, last)), number.eq(place - 1)]
+            m.d.sync += [left.eq(wanted), some.eq(wanted.any()), number.eq(place - 1)]
         with m.Elif(sending):
-            m.d.sync += left.eq(after)
+            m.d.sync += [left.eq(left & (left - 1)), some.eq(several)]
         lowest = Signal(range(each))
         for k in reversed(range(each)):
             with m.If(left[k]):
@@ -155,7 +159,12 @@ class RowSource(Unit):
             m.d.comb += there.eq((1 << ((packing.size - 1) % each + 1)) - 1)
         word = Value.cast(self.word)
         active = Cat(word.word_select(k, width).any() for k in range(each))
-        return Mux(self.all, there, active & there)
+        return named(m, Mux(self.all, there, active & there), "wanted")
+
+
+def _joined(a: tuple[Value, Value], b: tuple[Value, Value]) -> tuple[Value, Value]:
+    """Return whether some of two sets of bits are 1, and whether several, from those of each."""
+    return a[0] | b[0], a[1] | b[1] | (a[0] & b[0])
 
 
 class Reader(NamedTuple):

@@ -83,7 +83,7 @@ class Schedule:
         """Add what starts the phases while `running`, but none in a cycle of `hold`.
 
         Returns whether all are over, in this cycle; and, until then, which have begun. `running`
-        must fall in the cycle after the end.
+        must fall in the cycle after the end, for one at least.
         """
         overs: dict[str, Value] = {}
         begins: dict[str, Signal] = {}
@@ -112,6 +112,6 @@ class Schedule:
             overs[phase.name], begins[phase.name] = over, begun
         done = Signal(name=f"{name}_done")
         m.d.comb += done.eq(balanced(and_, [running, *overs.values()]))
-        with m.If(done):
+        with m.If(~running):
             m.d.sync += [register.eq(0) for register in registers]
         return done, begins

@@ -313,14 +313,14 @@ class SynapseUnit(Elaboratable):
             self.outputs.eq(added & self.tracing),
             self.add_group.eq(back_group),
         ]
-        under_way = streaming | learning | stage.valid | added | learned | traced
+        working = go | stage.valid
         if online:
             stage.updates_later = later(m, stage.updates, "updates_later")
-            under_way = under_way | later(m, learned | traced, "writing")
+            working = working | learned | traced
             learned, traced = later(m, learned, "learned"), later(m, traced, "traced")
             back, back_row = later(m, back, "back"), later(m, back_row, "back_row")
             back_group = later(m, back_group, "back_group")
-        m.d.comb += self.busy.eq(under_way)
+        m.d.comb += self.busy.eq(streaming | learning | later(m, working, "working"))
         if self.learner is not None and self.learner.joins:
             one = self.learner
             m.d.comb += [

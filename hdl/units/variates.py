@@ -192,44 +192,43 @@ class FieldSource(Unit):
             ]
         # How many of the blocks that fill a buffer were taken, and how many came.
         asked, turn = Signal(range(blocks + 1)), Signal(range(blocks + 1))
-        filling, target, last_target = Signal(), Signal(32 - shift), Signal(32 - shift)
-        place, last_place = Signal(range(max(count, 2))), Signal(range(max(count, 2)))
-        beginning = Signal()
+        filling, target = Signal(), Signal(32 - shift)
+        place, beginning = Signal(range(max(count, 2))), Signal()
         first = self.request & ~hits.any()
         early = (self.soon & ~nexts.any()) if self.ahead else 0
         m.d.comb += [
             self.hit.eq(hits.any()),
             beginning.eq(~filling & (first | early)),
-            target.eq(Mux(filling, last_target, Mux(first, wanted, after))),
-            # Not in the place of what is needed now.
-            place.eq(Mux(filling, last_place, hits[0] if self.ahead else 0)),
-            self.want.eq(beginning | (filling & (asked != blocks))),
+            # It is asked for in the next cycle: what is missing is a long path already.
+            self.want.eq(filling & (asked != blocks)),
             self.block.eq(self.high | (target * blocks + asked)),
         ]
+        with m.If(beginning):
+            # Not in the place of what is needed now.
+            unused = hits[0] if self.ahead else 0
+            m.d.sync += [
+                filling.eq(1),
+                target.eq(Mux(first, wanted, after)),
+                place.eq(unused),
+                valid.bit_select(unused, 1).eq(0),
+            ]
         chosen = buffers[0] if count == 1 else Mux(hits[1], buffers[1], buffers[0])
         offset = Cat(Const(0, self.aligned), self.index[self.aligned : shift])
         m.d.comb += self.fields.eq(chosen >> (offset * self.bits))
         with m.If(self.want & self.taken):
-            m.d.sync += [
-                filling.eq(1),
-                last_target.eq(target),
-                last_place.eq(place),
-                asked.eq(asked + 1),
-            ]
-            with m.If(beginning):
-                m.d.sync += valid.bit_select(place, 1).eq(0)
+            m.d.sync += asked.eq(asked + 1)
         with m.If(self.granted):
             for k in range(blocks):
                 part = slice(k * BLOCK_BITS, (k + 1) * BLOCK_BITS)
                 for number, buffer in enumerate(buffers):
-                    with m.If((turn == k) & (last_place == number)):
+                    with m.If((turn == k) & (place == number)):
                         m.d.sync += buffer[part].eq(Cat(self.x0, self.x1))
             m.d.sync += turn.eq(turn + 1)
             with m.If(turn == blocks - 1):
                 m.d.sync += [turn.eq(0), asked.eq(0), filling.eq(0)]
                 m.d.sync += [
-                    valid.bit_select(last_place, 1).eq(1),
-                    Array(tags)[last_place].eq(last_target),
+                    valid.bit_select(place, 1).eq(1),
+                    Array(tags)[place].eq(target),
                 ]
         with m.If(self.flush):
             m.d.sync += valid.eq(0)

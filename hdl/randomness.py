@@ -1,4 +1,4 @@
-"""Threefry in hardware: a group of four rounds and its injection are one clock.
+"""Threefry in hardware: a group of four rounds and its injection are one clock, or two if cut.
 
 One :class:`Rounds` serves all five groups: a sequencer counts `number` from 0 to 5, feeds it to one
 :class:`Schedule`, whose words may be registered, and applies :class:`Start` for number 0 and
@@ -69,6 +69,7 @@ class Rounds(Twin):
     """Twin of :data:`goldenspike.golden.randomness.ROUNDS`."""
 
     cell = randomness.ROUNDS
+    CUTTABLE = True
 
     @staticmethod
     def cases() -> Iterable[Nothing]:
@@ -77,10 +78,18 @@ class Rounds(Twin):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         x0, x1 = self.x0, self.x1
-        for place in range(4):
+        for place in (0, 1):
             x0, x1 = rounded(m, x0, x1, self.odd, place)
-        m.d.comb += self.x0_next.eq((x0 + self.first)[:32])
-        m.d.comb += self.x1_next.eq((x1 + self.second)[:32])
+        x0, x1 = self.across(m, x0, "x0_across"), self.across(m, x1, "x1_across")
+        odd, first = (
+            self.across(m, self.odd, "odd_across"),
+            self.across(m, self.first, "first_across"),
+        )
+        second = self.across(m, self.second, "second_across")
+        for place in (2, 3):
+            x0, x1 = rounded(m, x0, x1, odd, place)
+        m.d.comb += self.x0_next.eq((x0 + first)[:32])
+        m.d.comb += self.x1_next.eq((x1 + second)[:32])
         return m
 
 

@@ -77,11 +77,10 @@ def read_terms(text: str, module: str, ports: list[Port], *, cut: bool = False) 
 def _a_cycle_ago(terms: dict[str, Any], moves: Any, module: str) -> dict[str, Any]:
     """Return terms of registers as terms of what these were given, a cycle ago."""
     changes = moves.children() if z3.is_and(moves) else [moves]
-    registers = [(change.arg(1), change.arg(0)) for change in changes]
+    registers = [(change.arg(1), change.arg(0)) for change in changes if z3.is_eq(change)]
     found = {name: z3.substitute(term, *registers) for name, term in terms.items()}
-    now = registers[0][0].arg(0)
     for name, term in found.items():
-        if _mentions(z3.simplify(term), now):
+        if not registers or _mentions(z3.simplify(term), registers[0][0].arg(0)):
             raise RuntimeError(f"Output {name} of {module} must come of registers alone: it is cut")
     return found
 

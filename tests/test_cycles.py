@@ -187,22 +187,22 @@ def threefry() -> Iterator[Callable[..., tuple[Blocks, Client]]]:
         gc.collect()
 
 
-@pytest.mark.parametrize(("pipelined", "each"), [(False, 11), (True, 10)])
+@pytest.mark.parametrize(("pipelined", "each"), [(False, 11), (True, 15)])
 def test_a_draw_waits_for_its_blocks(threefry: Any, pipelined: bool, each: int) -> None:
-    """Begun in the second cycle, a block comes in the tenth or ninth; its fields stand then."""
+    """Begun in the second cycle, a block comes in the tenth or fourteenth."""
     blocks, client = threefry(2, pipelined=pipelined)
     assert followed(Draw(client, 3, 2), blocks) == 3 * each + 1
 
 
 def test_what_comes_ahead_is_not_waited_for(threefry: Any) -> None:
-    """Rows of as many groups as a block takes cycles: only the first row waits."""
+    """Rows of more groups than a block takes cycles: only the first row waits."""
     spans = {}
     for ahead in (False, True):
         blocks, client = threefry(1, pipelined=True, ahead=ahead)
-        rows = Visit([[0, 2, 4, 6]], 12, 2, [Reading(client, 0, 0)])
+        rows = Visit([[0, 2, 4, 6]], 16, 2, [Reading(client, 0, 0)])
         spans[ahead] = followed(rows, blocks)
-    # A row has twelve visits; its block is asked for when it is offered, or else when it is held.
-    assert spans == {True: 10 + 4 * 12 + 3, False: 2 + 4 * (9 + 12) + 3}
+    # A row has sixteen visits; its block is asked for when it is offered, or else when it is held.
+    assert spans == {True: 15 + 4 * 16 + 3, False: 2 + 4 * (14 + 16) + 3}
 
 
 def test_streams_that_share_a_threefry_are_followed_as_cycle_by_cycle(threefry: Any) -> None:

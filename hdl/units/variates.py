@@ -22,8 +22,8 @@ class BlockSource(Unit):
     owners
         How many there are.
     pipelined
-        Whether a block is begun every cycle, in hardware for every group of rounds; otherwise one
-        takes eight cycles, and the next one is begun in the ninth.
+        Whether a block is begun every cycle, in hardware for every group of rounds, each in two
+        cycles; otherwise one takes eight cycles, and the next one is begun in the ninth.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class BlockSource(Unit):
         inputs = dict.fromkeys(("key0", "key1", "counter", "index"), In(32))
         outputs = {"ready": Out(1), "done": Out(1), "x0": Out(32), "x1": Out(32)}
         owner = range(max(owners, 2))
-        self.latency = GROUPS + (2 if pipelined else 3)
+        self.latency = 2 * GROUPS + 2 if pipelined else GROUPS + 3
         super().__init__(
             {"start": In(1), "asker": In(owner), **inputs, **outputs, "owner": Out(owner)}
         )
@@ -58,7 +58,9 @@ class BlockSource(Unit):
         valid: Any = later(m, self.start, "taken")
         for number in range(GROUPS + 1):
             m.submodules[f"schedule_{number}"] = schedule = Schedule(Nothing())
-            m.submodules[f"group_{number}"] = one = (Rounds if number else Start)(Nothing())
+            rounds = number > 0
+            one = Rounds(Nothing(), cut=True) if rounds else Start(Nothing())
+            m.submodules[f"group_{number}"] = one
             m.d.comb += [
                 schedule.key0.eq(self.key0),
                 schedule.key1.eq(key1),
@@ -70,8 +72,9 @@ class BlockSource(Unit):
                 one.odd.eq(schedule.odd),
             ]
             x0, x1 = later(m, one.x0_next, f"x0_{number}"), later(m, one.x1_next, f"x1_{number}")
-            key1, owner = later(m, key1, f"key1_{number}"), later(m, owner, f"owner_{number}")
-            valid = later(m, valid, f"valid_{number}")
+            for _ in range(1 + rounds):
+                key1, owner = later(m, key1, f"key1_{number}"), later(m, owner, f"owner_{number}")
+                valid = later(m, valid, f"valid_{number}")
         m.d.comb += [
             self.ready.eq(1),
             self.done.eq(valid),

@@ -20,6 +20,7 @@ from goldenspike.golden.trial import Session
 from goldenspike.hdl import cycles
 from goldenspike.hdl.core import LANES, Core
 from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, follow, visited
+from goldenspike.hdl.units.early import joined
 from goldenspike.hdl.units.filters import FilterUnit
 from goldenspike.hdl.units.judge import Judge
 from goldenspike.hdl.units.mirror import MirrorUnit
@@ -247,6 +248,35 @@ def test_streams_that_share_a_threefry_are_followed_as_cycle_by_cycle(threefry: 
 def test_counts_are_the_simulators(kind: str, seed: int, lanes: int, neurons: int) -> None:
     case = case_of(kind, seed)
     assert count_of(case, lanes, neurons) == simulated(case, lanes, neurons)
+
+
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let cores deliver after they have learned, as if no projection did both in one visit."""
+    monkeypatch.setattr("goldenspike.hdl.core.joined", lambda plan: set())
+
+
+@pytest.mark.parametrize("seed", [7, 58])
+def test_what_is_learned_and_delivered_in_one_visit_is_all_there_is(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = traced_case(seed)
+    shown: dict[str, Any] = {"external": case.external, "lanes": 2}
+    assert joined(case.session.plan)
+    one = cycles.of_learning(case.session.copy(), case.stimulus, case.samples, **shown)
+    apart(monkeypatch)
+    two = cycles.of_learning(case.session.copy(), case.stimulus, case.samples, **shown)
+    assert (one.operations, one.candidates) == (two.operations, two.candidates)
+    assert simulated(case, 2, 1) == two.cycles
+
+
+def test_where_much_is_delivered_one_visit_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = prepare("rflo_periodic")
+    counts = []
+    for _ in range(2):
+        session = Session(job.plan, 1)
+        counts.append(cycles.of_learning(session, *job.task.trials(0, 1), lanes=8, neurons=8))
+        apart(monkeypatch)
+    assert counts[0].cycles < 0.75 * counts[1].cycles
 
 
 @pytest.mark.long

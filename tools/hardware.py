@@ -8,6 +8,8 @@ which are those of the simulated core with digests, compared with the golden mod
 - **learning candidates a cycle**: of rules that learn every tick. Inputs at their highest in the
   first tick of a trial and silent after it, targets at their highest. The synapses of the rows that
   are visited (of neurons whose trace is not 0 at the end) by the mean cycles of a tick of a trial.
+  Rules whose synapses keep traces visit all rows: then inputs are at their highest in all ticks,
+  weights at the first, and what counts was learned and delivered.
 - **idle tick**: cycles of a tick of a learning trial in which all inputs and targets are 0.
 - **LUT4, DSP, RAM**: cells that Yosys counts: four-input tables (adders apart), multipliers, block
   RAMs (of 18 kbit on ECP5, 4 kbit on iCE40).
@@ -95,7 +97,8 @@ class Figures:
     lanes, neurons
         Of the core.
     saturated, learning, idle
-        Cycles of a tick: all inputs at their highest; learning after such a tick; silent.
+        Cycles of a tick: all inputs at their highest; learning, after such a tick or in such ones;
+        silent.
     operations, candidates
         Synaptic operations and learning candidates of such a tick.
     lut4, dsp, ram
@@ -270,16 +273,17 @@ def cycles(one: Design) -> dict[str, Any]:
     silent = seen(Session(planned, SEED), stimulus(planned, 0, 0), learning=learns)
     found: dict[str, Any] = {"idle": float(np.median(silent))}
     session = Session(planned, SEED)
-    for q in planned.projections:
-        if q.mirror is None:
-            session.set_weights(q.name, highest(q))
+    set_highest(session)
     shown = stimulus(planned, planned.ticks, planned.ticks)
     found["saturated"] = float(np.median(seen(session, shown, learning=False)))
     found["operations"] = operations(session)
     every = [q for q in planned.learners if learner_of(q).params.learns == "tick"]
     if every:
-        session = Session(planned, SEED)
-        ticks = seen(session, stimulus(planned, 1, planned.ticks), learning=True)[-1]
+        session, high = Session(planned, SEED), 1
+        if not all(learner_of(q).skips for q in every):
+            set_highest(session)
+            high = planned.ticks
+        ticks = seen(session, stimulus(planned, high, planned.ticks), learning=True)[-1]
         found["learning"] = round(sum(ticks) / len(ticks), 2)
         found["candidates"] = sum(candidates(session, q) for q in every)
     return found
@@ -300,6 +304,13 @@ def ticks_of(one: Design, session: Session, shown: Stimulus, *, learning: bool) 
 def learner_of(q: PlannedProjection) -> Any:
     """Return a projection's rule with eligibility traces."""
     return q.learner
+
+
+def set_highest(session: Session) -> None:
+    """Set all weights to their highest."""
+    for q in session.plan.projections:
+        if q.mirror is None:
+            session.set_weights(q.name, highest(q))
 
 
 def highest(q: PlannedProjection) -> np.ndarray:

@@ -301,6 +301,7 @@ class Phases:
         )
         skips, made = learner.skips, one.factors is not None
         size = q.post.size
+        joined, visiting = one.joins, one.latency
         delivered = self._stream(f"{q.pre.name}.signal", unit.delivered)
 
         def now() -> bool:
@@ -321,8 +322,8 @@ class Phases:
 
         def learn() -> int | Visit:
             self.count.candidates += sum(rows.counts[self.now]) * size
-            joins = one.joins and self.now + 1 < self.plan.ticks
-            latency = one.latency + joins
+            joins = joined and self.now + 1 < self.plan.ticks
+            latency = visiting + joins
             if joins:
                 self.count.operations += sum(delivered.counts[self.now + 1 - q.delay]) * size
             if readings:

@@ -66,7 +66,7 @@ def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimu
     ("name", "lanes", "neurons", "simulator"),
     [
         ("spiking", 4, 2, "icarus"),
-        ("spiking", 4, 1, "verilator"),
+        long("spiking", 4, 1, "verilator"),
         ("traced 5", 2, 2, "icarus"),
         long("deep", 2, 1, "icarus"),
         long("graded", 8, 4, "icarus"),

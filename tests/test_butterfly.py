@@ -83,9 +83,8 @@ def test_a_few_trials_lower_the_error(name: str) -> None:
     assert errors[0] == pytest.approx(errors[1], rel=0.02)
 
 
-@pytest.mark.parametrize(
-    "name", ["butterfly_weight", pytest.param("butterfly_node", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["butterfly_weight", "butterfly_node"])
 def test_hardware_learns_the_same(name: str) -> None:
     (verdict,) = lockstep_trials(prepare(name), 1, ("verilator",))
     assert verdict.problem is None

@@ -86,9 +86,8 @@ def test_a_few_trials_lower_the_error() -> None:
     assert job.task.measure(session)["error"] < before / 2
 
 
-@pytest.mark.parametrize(
-    "name", ["dnms", pytest.param("dnms_running_mean", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["dnms", "dnms_running_mean"])
 def test_hardware_learns_the_same(name: str) -> None:
     (verdict,) = lockstep_trials(prepare(name), 2, ("verilator",))
     assert verdict.problem is None

@@ -66,7 +66,10 @@ def assert_equal(one: tuple[Session, Outcome], two: tuple[Session, Outcome]) -> 
     assert one[0].trial == two[0].trial
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [*NAMES[:5], *(pytest.param(name, marks=pytest.mark.long) for name in NAMES[5:])],
+)
 def test_numba_python_and_threads_give_the_same_bits(
     name: str, networks: dict[str, Network], stimulate: Stimulate
 ) -> None:

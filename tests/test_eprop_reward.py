@@ -529,7 +529,7 @@ def test_a_pattern_is_one_of_those_that_there_are() -> None:
 HARDWARE = [
     (network(), "icarus", 1),
     (network(ADAPTING, neuron=ADAPTIVE), "icarus", 4),
-    (network(), "verilator", 8),
+    pytest.param(network(), "verilator", 8, marks=pytest.mark.long),
 ]
 
 

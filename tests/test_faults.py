@@ -466,12 +466,16 @@ def test_without_a_fault_nothing_fails(hardware: Path, how: str, kind: str) -> N
     assert failures(hardware, how, kind) == []
 
 
-@pytest.mark.parametrize("name", FAULTS)
+EVERY_RUN = list(FAULTS)[::3]
+"""Faults of every run of the tests; the rest are long."""
+
+
+@pytest.mark.parametrize("name", EVERY_RUN)
 def test_a_fault_is_caught_and_its_place_named(planted: Planted, name: str) -> None:
     check(FAULTS[name], planted)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("name", [name for name in {**FAULTS, **MORE} if name not in EVERY_RUN])
 def test_more_faults_are_caught_and_their_places_named(planted: Planted, name: str) -> None:
-    check(MORE[name], planted)
+    check({**FAULTS, **MORE}[name], planted)

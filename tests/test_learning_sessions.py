@@ -114,7 +114,7 @@ def test_the_groups_are_all_rules() -> None:
 
 
 @pytest.mark.parametrize("when", GROUPS)
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(
     eta=st.sampled_from([0.001, 0.125, 500.0]),
     factor=st.sampled_from([F("fxp-s18/14"), F("fxp-s18/4")]),

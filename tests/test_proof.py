@@ -37,7 +37,14 @@ NARROWING = fixed.Constants(F("fxp-s16/8"), F("fxp-s8/4"), 2, 0)
 SYNAPSE = delta.Constants(F("fxp-s16/14"), F("fxp-s16/10"))
 
 
-@pytest.mark.parametrize("name", TWINS)
+LONG = ("neurons.adaptive_lif_yin.step",)
+"""Cells whose proofs take minutes."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in TWINS],
+)
 def test_every_case_of_the_catalog_is_proved(name: str) -> None:
     cases = [case for case in catalog_cases() if case[1].name == name]
     proofs = list(prove_all(cases))

@@ -84,7 +84,8 @@ def test_only_readouts_learn_where_nothing_else_does() -> None:
     assert [q.name for q in job.plan.learners] == ["hidden_to_policy", "hidden_to_value"]
 
 
-@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_two_trials_of_the_core(simulator: Any) -> None:
     job = prepare(NAME)
     stimulus, samples = job.task.trials(0, 2)

@@ -309,7 +309,10 @@ def test_kernels_are_those_of_the_equations() -> None:
     assert all(figure.ideal is not None and figure.ideal < 1e-6 for figure in found)
 
 
-@pytest.mark.parametrize("name", [*RFLO, *STDP])
+@pytest.mark.parametrize(
+    "name",
+    [STDP[0], *(pytest.param(name, marks=pytest.mark.long) for name in [*RFLO, *STDP[1:]])],
+)
 def test_hardware_learns_the_same(name: str) -> None:
     (verdict,) = lockstep_trials(prepare(name), 2, ("verilator",))
     assert verdict.problem is None

@@ -632,8 +632,14 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 def test_a_real_signal_ends_a_process_with_status_130(small, out):
     program = f"""
 import os, signal, sys, threading
+from goldenspike.golden.trial import Session
 from goldenspike.tools.cli import main
-threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
+learn = Session.learn
+def begun(*given, **more):
+    Session.learn = learn
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    return learn(*given, **more)
+Session.learn = begun
 sys.exit(main(["learn", {small!r}, "--trials", "4000000000", "--out", {str(out)!r}]))
 """
     command = [sys.executable, "-c", program]

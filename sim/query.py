@@ -120,13 +120,13 @@ def _as_adders(terms: list[Any]) -> list[Any]:
     """
     known: list[tuple[Any, Any]] = []
     for product in _products(terms):
-        factors = [z3.simplify(factor) for factor in product.children()]
+        factors: list[Any] = [z3.simplify(factor) for factor in product.children()]
         constants = [k for k, factor in enumerate(factors) if z3.is_bv_value(factor)]
         if len(factors) != 2 or not constants:
             continue
         digits = signed_digits(factors[constants[0]].as_long())
         if len(digits) == 2:
-            x = z3.substitute(product.arg(1 - constants[0]), *known)
+            x: Any = z3.substitute(product.arg(1 - constants[0]), *known)
             (low, sign), (high, _) = digits
             known.append((product, (x << high) + (x << low if sign > 0 else -(x << low))))
     return [z3.substitute(term, *known) for term in terms]

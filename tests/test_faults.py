@@ -65,8 +65,8 @@ FAULTS = {
     ),
     "sum of an update is too narrow": Fault(
         "rules/three_factor.py",
-        'align(self.w, c.weight_shift) + change, "total")',
-        '(align(self.w, c.weight_shift) + change)[:-2].as_signed(), "total")',
+        'align(before, c.weight_shift) + change, "total")',
+        '(align(before, c.weight_shift) + change)[:-2].as_signed(), "total")',
         LEARN,
     ),
     "reward has the wrong sign": Fault(
@@ -191,8 +191,8 @@ FAULTS = {
     ),
     "state is not reset": Fault(
         "units/population.py",
-        "Mux(self.first, 0, before[k][field])",
-        "before[k][field]",
+        "Mux(self.first, 0, read.data.as_value())",
+        "read.data.as_value()",
         "trial 7, pass 1, tick 0: hidden.v[1]",
     ),
     "accumulator is one bit too narrow": Fault(

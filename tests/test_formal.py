@@ -39,7 +39,7 @@ class Fault(NamedTuple):
 ARRIVES = ("spikes_to_out_arrives", "out_to_out_arrives")
 FAULTS = {
     "a signal of a word is sent again": Fault(
-        *("units/rows.py", "left.eq(after)", "left.eq(left)"),
+        *("units/rows.py", "left.eq(left & (left - 1))", "left.eq(left)"),
         *("rows: packed signals", ("rows_ascend", "row_comes_once", "it_ends")),
     ),
     "last row is not learned": Fault(
@@ -75,11 +75,19 @@ MORE = {
         *("synapses: weight", ("w_written_once",)),
     ),
     "a projection is at rest too early": Fault(
-        *("units/synapses.py", "self.busy.eq(under_way)", "self.busy.eq(streaming | learning)"),
+        *(
+            "units/synapses.py",
+            'streaming | learning | later(m, working, "working")',
+            "streaming | learning",
+        ),
         *("synapses: none", ("nothing_while_idle", "added_once_a_row")),
     ),
     "a projection that learns in ticks is at rest too early": Fault(
-        *("units/synapses.py", "self.busy.eq(under_way)", "self.busy.eq(streaming | learning)"),
+        *(
+            "units/synapses.py",
+            'streaming | learning | later(m, working, "working")',
+            "streaming | learning",
+        ),
         *("synapses: online", ("added_once_a_row", "nothing_while_idle")),
     ),
     "marks never end a visit": Fault(
@@ -91,7 +99,7 @@ MORE = {
         *("synapses: hybrid", ("w_written_once",)),
     ),
     "a rule is at rest too early": Fault(
-        *("units/learner.py", "self.busy.eq(streaming | Cat(delayed).any())"),
+        *("units/learner.py", 'self.busy.eq(streaming | later(m, Cat(working).any(), "working"))'),
         *("self.busy.eq(streaming)", "learner: e-prop", ("written_while_learning",)),
     ),
     "one factor is not made": Fault(
@@ -104,8 +112,8 @@ MORE = {
         *("with m.If(place == 0):", "learner: e-prop, one stage less", ("word_drawn_once",)),
     ),
     "a filter is at rest too early": Fault(
-        *("units/filters.py", "self.busy.eq(under_way | self.writing)"),
-        *("self.busy.eq(under_way)", "filter", ("nothing_while_idle", "kept_once")),
+        *("units/filters.py", "working = running | stepping"),
+        *("working = running", "filter", ("nothing_while_idle", "kept_once")),
     ),
     "a mirror leaves out the last neuron": Fault(
         *("units/mirror.py", "with m.If(last & (row == q.post.size - 1)):"),
@@ -147,8 +155,8 @@ MORE = {
         *("random fields", ("fields_are_those_asked_for",)),
     ),
     "what is fetched ahead is taken for what is needed": Fault(
-        *("units/variates.py", "Array(tags)[last_place].eq(last_target)"),
-        *("Array(tags)[last_place].eq(wanted)", "random fields: ahead"),
+        *("units/variates.py", "Array(tags)[place].eq(target)"),
+        *("Array(tags)[place].eq(wanted)", "random fields: ahead"),
         ("fields_are_those_asked_for",),
     ),
     "a word is visited again and again": Fault(
@@ -161,7 +169,7 @@ MORE = {
         *("after = ()", "core: traces", ("hidden_signals_not_read_while_made",)),
     ),
     "a phase is over when it begins": Fault(
-        *("units/schedule.py", "Mux(begun, ~phase.busy, ready & ~wanted)"),
+        *("units/schedule.py", "Mux(begun, ~busy, ready & ~wanted)"),
         *("Mux(begun, 1, ready & ~wanted)", "core: none", ("spikes_to_out_starts_when_idle",)),
     ),
     "a run never ends": Fault(

@@ -330,7 +330,9 @@ class SynapseUnit(Elaboratable):
             ]
             with m.If(one.handing):
                 m.d.sync += back_group.eq(one.handed_group)
-            stage.signal = Mux(one.handing, one.handed_signal, stage.signal)
+            delivered = Signal.like(signal, name="delivered_signal")
+            m.d.comb += delivered.eq(Mux(one.handing, one.handed_signal, stage.signal))
+            stage.signal = delivered
         place, host_lane, asked, asked_lane = self._host(m)
         reading = Cat(region.read for region in self.regions.values()).any()
         reads: dict[str, list] = {field: [] for field in self.regions}

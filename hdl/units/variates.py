@@ -201,7 +201,7 @@ class FieldSource(Unit):
         early = (self.soon & ~nexts.any()) if self.ahead else 0
         m.d.comb += [
             self.hit.eq(hits.any()),
-            beginning.eq(~filling & (first | early)),
+            beginning.eq(~filling & ~self.flush & (first | early)),
             # It is asked for in the next cycle: what is missing is a long path already.
             self.want.eq(filling & (asked != blocks)),
             self.block.eq(self.high | (target * blocks + asked)),

@@ -84,7 +84,7 @@ class Fields(Bench):
         limit = 3 * lanes + 6
         cycles = Signal(range(limit + 2))
         stalled = (unit.want & ~taken) | ((count != 0) & ~granted)
-        with m.If(~request | unit.hit):
+        with m.If(~request | unit.hit | unit.flush):
             m.d.sync += cycles.eq(0)
         with m.Elif(~stalled & (cycles <= limit)):
             m.d.sync += cycles.eq(cycles + 1)

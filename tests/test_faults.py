@@ -347,6 +347,20 @@ FAULTS |= {
         "trial 7, pass 0, tick 2: spikes_to_hidden.w[1, 1]",
         "traced",
     ),
+    "what is learned is delivered as the row before it sounds": Fault(
+        "units/learner.py",
+        "for k in range(self.latency):\n                signal",
+        "for k in range(self.latency + 1):\n                signal",
+        "trial 7, pass 0, tick 2: hidden.v[0]",
+        "traced",
+    ),
+    "what is learned is delivered twice": Fault(
+        "units/sequencer.py",
+        "due & ~self._learns(q) if",
+        "due if",
+        "trial 7, pass 0, tick 2: hidden.v[0]",
+        "traced",
+    ),
 }
 MORE = LESS | {
     "rounds up too often at random": Fault(

@@ -453,7 +453,8 @@ def bench_hardware(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Networks of the benchmark (eprop_256, eprop_traces_256, lif_256, node_32) or experiments.",
+            help="Networks of the benchmark (eprop_256, eprop_traces_256, lif_256, node_32), or "
+            "experiments.",
             show_default="all of the benchmark",
         ),
     ] = None,

@@ -327,3 +327,23 @@ def test_update_writes_the_table(measured: Any, capsys: Any) -> None:
     measured.append(better)
     assert main(["bench", "hardware", "node_32", "--update"]) == 0
     assert hardware.read_table(hardware.TABLE.read_text()).figures["node_32"] == better
+
+
+def test_what_has_no_core_is_named_or_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "pattern_generation_30: Sum of inputs_to_hidden must fit a stream word of 32 bits, not"
+    assert main(["bench", "hardware", "pattern_generation_30"]) == 2
+    assert why in capsys.readouterr().err
+    measured: list[str] = []
+
+    def measure(one: hardware.Design, *, placing: bool) -> hardware.Figures:
+        measured.append(one.name)
+        return KNOWN
+
+    monkeypatch.setattr(hardware, "measure", measure)
+    monkeypatch.setattr(hardware, "worse", lambda found, known: [])
+    assert main(["bench", "hardware", "--all"]) == 0
+    assert f"Left out: {why}" in " ".join(capsys.readouterr().out.split())
+    assert "pattern_generation_30" not in measured
+    assert {"eprop_256", "pattern_generation"} < {*measured}

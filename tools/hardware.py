@@ -36,7 +36,7 @@ from goldenspike.golden.parameters import check_keys, choice, nearest_word
 from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.planned import PASSES, UPDATE, PlannedProjection
 from goldenspike.golden.trial import Session, Stimulus
-from goldenspike.hdl.core import Core, check_lanes
+from goldenspike.hdl.core import Core, check, check_lanes
 from goldenspike.hdl.cycles import model as cycle_model
 from goldenspike.hdl.shell import Shell
 from goldenspike.tools import console, fpga, networks
@@ -152,7 +152,7 @@ def run(
     names
         Benchmark networks, shipped experiments or experiments' files; by default the networks.
     everything
-        The networks and all shipped experiments.
+        The networks and all shipped experiments that have a core.
     routed
         Whether cores are placed and routed; by default those of the benchmark's networks are.
     update
@@ -162,7 +162,14 @@ def run(
     with input_errors("bench hardware"):
         known = read_table(TABLE.read_text(encoding="utf-8"))
     chosen = list(names) or [*own(), *(shipped() if everything else ())]
-    designs = [design(name) for name in chosen]
+    designs = []
+    for name in chosen:
+        try:
+            designs.append(design(name))
+        except InputError as error:
+            if name in names:
+                raise
+            console.say(f"Left out: {error}")
     found = {}
     for one in designs:
         placing = one.name in own() if routed is None else routed
@@ -195,7 +202,7 @@ def design(name: str) -> Design:
     Raises
     ------
     InputError
-        In one line, if there is none, or it is wrong.
+        In one line, if there is none, or it is wrong, or has no core.
     """
     path = own().get(name)
     if path is None:
@@ -206,6 +213,7 @@ def design(name: str) -> Design:
         experiment = read_experiment(name)
         with input_errors(name):
             planned = plan(experiment.network)
+            check(planned, LANES)
         return Design(experiment.name, planned, LANES, 1, DEVICE, FREQUENCY)
     with input_errors(name):
         return parse(name, path.read_text(encoding="utf-8"))

@@ -197,7 +197,7 @@ class Cores(Bench):
             waited = self.before(client.want & ~client.taken & ~client.flush, f"waited_{k}")
             coming = Signal(4, name=f"coming_{k}")
             self.m.d.sync += coming.eq(coming + client.taken - client.granted)
-            waits = client.want | (coming != 0)
+            waits = (client.request & ~client.hit) | client.want | (coming != 0)
             self.claim(f"block_{k}_is_not_on_its_way_when_flushed", ~(client.flush & waits))
             same = client.block == self.before(client.block, f"block_{k}")
             self.claim(f"block_{k}_is_wanted_until_it_is_taken", ~waited | (client.want & same))

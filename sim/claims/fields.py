@@ -53,7 +53,8 @@ class Fields(Bench):
         # What is asked for stands until it is there; nothing is on its way when a time ends.
         waited = self.before(request & ~unit.hit & ~flush, "waited")
         self.suppose(~waited | (request & (place == self.before(place, "place_before"))))
-        self.suppose(~(flush & (unit.want | (count != 0))))
+        missing = request & ~unit.hit
+        self.suppose(~(flush & (missing | unit.want | (count != 0))))
         with m.If(flush):
             m.d.sync += high.eq(self.anything("next_high", FAR))
         # Blocks are taken, and come in the order in which they were.
@@ -84,7 +85,7 @@ class Fields(Bench):
         limit = 3 * lanes + 6
         cycles = Signal(range(limit + 2))
         stalled = (unit.want & ~taken) | ((count != 0) & ~granted)
-        with m.If(~request | unit.hit | unit.flush):
+        with m.If(~request | unit.hit):
             m.d.sync += cycles.eq(0)
         with m.Elif(~stalled & (cycles <= limit)):
             m.d.sync += cycles.eq(cycles + 1)

@@ -1,6 +1,6 @@
 """Twins: the hardware of cells.
 
-A twin is a combinational component with the ports that its cell declares::
+A twin is a component with the ports that its cell declares, combinational unless it is cut::
 
     state field f    In f, Out f_next
     input field f    In f

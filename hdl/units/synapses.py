@@ -373,7 +373,7 @@ class SynapseUnit(Elaboratable):
                         write.data[field].eq(region.data),
                     ]
             if self.learner is not None and self.learner.joins:
-                before = self._joined(m, self.learner, visit.lane, before)
+                before = self._joined(self.learner, visit.lane, before)
             visit.build(m, before, stage)
         if self.learner is not None:
             for mine, given in zip(self.learner.words, self.guest_words, strict=True):
@@ -383,7 +383,7 @@ class SynapseUnit(Elaboratable):
                 m.d.sync += region.value.eq(Array(reads[field])[asked_lane])
         return m
 
-    def _joined(self, m: Module, one: LearnUnit, lane: int, before: dict[str, Any]) -> Any:
+    def _joined(self, one: LearnUnit, lane: int, before: dict[str, Any]) -> Any:
         """Return the fields that a lane delivers: as read, or the weight that is being written."""
         learned = Mux(one.writing[lane], one.next[lane]["w"], 0)
         return {**before, "w": Mux(one.handing, learned, before["w"])}

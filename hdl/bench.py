@@ -4,6 +4,9 @@ The clock lives here, so that the simulator calls Python once a tick and not twi
 of the file ``+stimulus=`` go to the core, words from it to ``+answers=``; both streams stall at
 random unless ``+unstalled``. With ``+trace=`` the architectural writes of tick number ``+moment=``
 are written as ``variable index value``. ``busies`` counts the cycles in which trials run.
+
+A line of the stimulus with bit 32 set is no word, but a reset, so many cycles after the word before
+it was taken as bits 31..0 say. Ticks in between are not shown.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from goldenspike.hdl.core import Core
 from goldenspike.hdl.digest import VARIABLE_BITS
 
 TOP = "clocked"
+RESET = 1 << 32
+"""What marks a reset among the words of a stimulus."""
 PATH_BYTES = 1024
 
 TEMPLATE = """`timescale 1ns/1ps
@@ -20,17 +25,20 @@ module {top};
     reg [31:0] i_payload = 0, answers = 0, expected = 0, moment = 0, wanted = 0, cycles = 0;
     reg [31:0] busies = 0;
     reg i_valid = 0, o_ready = 0, finished = 0, stalling = 1, tracing = 0, go = 0;
-    reg [31:0] random = 32'h2545F491, next, word;
-    wire i_ready, o_valid, tick, busy, fault;
+    reg [31:0] random = 32'h2545F491, next, remaining = 0;
+    reg [32:0] word;
+    reg cutting = 0, cut = 0, resetting = 0, began = 0;
+    wire i_ready, o_valid, ticking, busy, fault;
+    wire tick = ticking && !cutting;
     wire [31:0] o_payload, digest;
     wire done = finished && !i_valid && !busy && answers == expected;
     reg [8*{bytes}-1:0] path;
     integer stimulus, answer, trace, code;
 {wires}
     core dut (
-        .clk(clk), .rst(rst), .i__payload(i_payload), .i__valid(i_valid), .i__ready(i_ready),
+        .clk(clk), .rst(rst || cut), .i__payload(i_payload), .i__valid(i_valid), .i__ready(i_ready),
         .o__payload(o_payload), .o__valid(o_valid), .o__ready(o_ready),
-        .tick(tick), .digest(digest), .busy(busy), .fault(fault){ports}
+        .tick(ticking), .digest(digest), .busy(busy), .fault(fault){ports}
     );
     initial begin
         code = $value$plusargs("stimulus=%s", path);
@@ -49,17 +57,26 @@ module {top};
     always #5 clk = !clk;
     always @(posedge clk) if (!rst && go) begin
         cycles <= cycles + 1;
-        busies <= busies + busy;
+        busies <= busies + (busy && began && !cutting);
+        if (i_valid && i_ready) began <= 1;
+        if (cutting) begin
+            remaining <= remaining - 1;
+            cut <= remaining == 0;
+            if (resetting) {{resetting, cutting, began}} <= 0;  // Later: tick must have no glitch.
+            else resetting <= cut;
+        end
         next = random ^ (random << 13);
         next = next ^ (next >> 17);
         next = next ^ (next << 5);
         random <= next;
-        if (!i_valid || i_ready) begin
+        if (!cutting && (!i_valid || i_ready)) begin
             i_valid <= 0;
             if (!stalling || next[3:0] != 0) begin
                 code = $fscanf(stimulus, "%h\\n", word);
-                i_payload <= word;
-                i_valid <= code == 1;
+                i_payload <= word[31:0];
+                i_valid <= code == 1 && !word[32];
+                cutting <= code == 1 && word[32];
+                remaining <= word[31:0];
                 if (code != 1) finished <= 1;
             end
         end
@@ -70,7 +87,7 @@ module {top};
             $fflush(answer);
         end
         if (tick) moment <= moment + 1;
-        if (tracing && moment == wanted) begin
+        if (tracing && began && !cutting && moment == wanted) begin
 {writes}
             if (tick) $fflush(trace);
         end

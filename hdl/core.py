@@ -17,9 +17,10 @@ code  command  then
 While a trial runs, `tick` is set for one cycle a tick (and one for the update) with its digest on
 `digest`. Commands of another code set `fault` until reset and are passed over.
 
-A reset leaves memories as they are. After one in the middle of a trial, loading the weights clears
-eligibilities, and a plain run what was half summed; marks of active inputs (of
-``weight_perturbation_0``) stand until the next update.
+After a reset the core clears what was half summed, whatever its memories held: it is `busy`, and
+takes no command until then (a cycle a neuron, or a step of neurons, and for marks of active inputs
+a cycle a row). All else that a trial depends on is what the host loads: registers, weights and the
+sums kept with them (loading weights clears eligibilities), inputs and targets.
 """
 
 from typing import Any, Self
@@ -82,6 +83,8 @@ class Inside(wiring.Signature):
         The lines of a :class:`~goldenspike.hdl.units.common.Region`, and which one it is.
     run, flags, done
         In, In, Out: starts a trial; its flags stand until it is done.
+    clearing
+        Out: a reset was just before, and memories are cleared; no trial can be started.
     hold
         In: no phase of a tick starts.
     now, again
@@ -107,6 +110,7 @@ class Inside(wiring.Signature):
                 "run": In(1),
                 "flags": In(2),
                 "done": Out(1),
+                "clearing": Out(1),
                 "hold": In(1),
                 "now": Out(16),
                 "again": Out(1),
@@ -315,7 +319,10 @@ class Core(Unit):
         digest = self.summed
         if digest is not None:
             m.submodules.digest = digest
-            m.d.comb += [self.digest.eq(digest.digest), digest.clear.eq(self.tick)]
+            m.d.comb += [
+                self.digest.eq(digest.digest),
+                digest.clear.eq(self.tick | self.sequencer.clearing),
+            ]
         shown = [(c.valid, c.variable, c.index, c.value) for c in self.channels]
         shown += [(r.valid, r.variable.number, ALL, 0) for r in self.sequencer.rests]
         for k in range(self.traces):
@@ -338,6 +345,7 @@ class Core(Unit):
             sequencer.run.eq(commands.run),
             sequencer.flags.eq(commands.flags),
             commands.done.eq(sequencer.done),
+            commands.hold.eq(sequencer.clearing),
             self.tick.eq(sequencer.tick),
             self.busy.eq(commands.busy),
             self.fault.eq(commands.fault),
@@ -363,6 +371,7 @@ class Core(Unit):
             sequencer.run.eq(inside.run),
             sequencer.flags.eq(inside.flags),
             inside.done.eq(sequencer.done),
+            inside.clearing.eq(sequencer.clearing),
             watch.hold.eq(inside.hold),
             inside.now.eq(watch.now),
             inside.again.eq(watch.again),

@@ -6,11 +6,12 @@ On a mismatch both run again with a trace of that tick, and the first write that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,12 +20,39 @@ from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import bench, host, verilog
 from goldenspike.hdl.core import ALL, Core
 from goldenspike.sim import simulators
+from goldenspike.sim.power_up import scramble
 from goldenspike.sim.toolchain import Simulator
 
 BENCH = "goldenspike.sim.benches.lockstep_bench"
 TRACE_ROWS = 1 << 22
 SLOWEST = 20_000_000
 """Cycles after which a silent core is taken to hang."""
+
+
+class Run(NamedTuple):
+    """One run of a core.
+
+    Parameters
+    ----------
+    kind
+        ``"learn"`` is a learning trial, ``"plain"`` a run without perturbation or learning.
+        ``"reset"`` starts a learning trial and resets the core; then the host loads again what it
+        loaded first, and all begins anew.
+    sample
+        Which sample it presents.
+    cycles
+        Clock cycles from the start of the trial to the reset, 0 or more. If the trial is over by
+        then, an idle core is reset.
+    """
+
+    kind: Literal["learn", "plain", "reset"]
+    sample: int
+    cycles: int = 0
+
+
+def learning(samples: Any) -> list[Run]:
+    """Return learning trials, one for each sample."""
+    return [Run("learn", int(sample)) for sample in samples]
 
 
 @dataclass(frozen=True)
@@ -82,12 +110,29 @@ class LockstepError(RuntimeError):
 
 
 def prepare(
-    plan: Plan, lanes: int, simulator: Simulator, *, neurons: int = 1, waves: bool = False
+    plan: Plan,
+    lanes: int,
+    simulator: Simulator,
+    *,
+    neurons: int = 1,
+    waves: bool = False,
+    power_up: int | None = None,
 ) -> tuple[Core, simulators.Build]:
-    """Return a core and the simulation built of it."""
+    """Return a core and the simulation built of it.
+
+    Parameters
+    ----------
+    plan, lanes, neurons
+        Of the core.
+    simulator, waves
+        As of :func:`goldenspike.sim.simulators.build`.
+    power_up
+        None if memories begin with zeros, or the seed of random contents.
+    """
     core = Core(plan, lanes, neurons, trace=True)
+    text = verilog.convert(core, "core")
     sources = [
-        ("core.v", verilog.convert(core, "core")),
+        ("core.v", text if power_up is None else scramble(text, power_up)),
         ("clocked.v", bench.bench(core)),
     ]
     return core, simulators.build(sources, bench.TOP, simulator, waves=waves)
@@ -97,16 +142,100 @@ def script(
     core: Core,
     session: Session,
     stimulus: Stimulus,
-    samples: Any,
+    runs: Sequence[Run],
     external: np.ndarray | None,
 ) -> list[int]:
-    """Return the words that load a session into a core and run its learning trials."""
-    words = []
-    for region, values in (host.register_words(session, 0) | host.weight_words(session)).items():
-        words += host.load(core, region, values)
-    for trial in host.trial_words(core, session, stimulus, samples, external):
-        words += trial
+    """Return the words that load a session into a core and make it do some runs.
+
+    :data:`goldenspike.hdl.bench.RESET` marks a reset among them.
+    """
+    regions = host.register_words(session, 0) | host.weight_words(session)
+    loads = [word for name, values in regions.items() for word in host.load(core, name, values)]
+    words, at, learned = list(loads), session.copy(), 0
+    for kind, group in groupby(runs, key=lambda run: run.kind):
+        several = list(group)
+        samples = [run.sample for run in several]
+        if kind == "reset":
+            at.trial = session.trial
+            for run in several:
+                (trial,) = host.trial_words(core, at, stimulus, [run.sample])
+                words += [*trial, bench.RESET | run.cycles, *loads]
+            continue
+        known, flags = None, 0
+        if kind == "learn":
+            flags = host.LEARN
+            known = None if external is None else external[learned : learned + len(several)]
+            learned += len(several)
+        for trial in host.trial_words(core, at, stimulus, samples, known, flags=flags):
+            words += trial
+        if kind == "learn":
+            at.trial = (at.trial + len(several)) & host.MASK
     return words
+
+
+@dataclass
+class Expected:
+    """What golden makes of some runs.
+
+    Attributes
+    ----------
+    digests
+        Of every tick and update, in their order; trials that a reset cuts have none.
+    places
+        By digest, the number of its run, and its place among those of the run.
+    outcome
+        Of the last learning trials since the last reset, or None.
+    """
+
+    digests: list[int] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+
+def expect(
+    session: Session, stimulus: Stimulus, runs: Sequence[Run], external: np.ndarray | None
+) -> Expected:
+    """Let golden do some runs; return what a core must do. The session is moved on."""
+    found, before = Expected(), session.save()
+    done = learned = 0
+    for kind, group in groupby(runs, key=lambda run: run.kind):
+        several = list(group)
+        samples = [run.sample for run in several]
+        if kind == "reset":
+            session.restore(before)
+            found.outcome = None
+        else:
+            if kind == "learn":
+                known = None if external is None else external[learned : learned + len(several)]
+                learned += len(several)
+                outcome = session.learn(stimulus, samples, traced=True, external=known)
+                found.outcome, each = outcome, session.plan.digests
+            else:
+                outcome = session.evaluate(stimulus, samples, traced=True)
+                each = session.plan.ticks
+            found.digests += outcome.digests[:, :each].reshape(-1).tolist()
+            found.places += [
+                (done + k, place) for k in range(len(several)) for place in range(each)
+            ]
+        done += len(several)
+    return found
+
+
+def _kept(
+    session: Session, stimulus: Stimulus, runs: Sequence[Run], outcome: Outcome | None
+) -> dict[str, list[int]]:
+    """Return the words that a core must hold after some runs, by region."""
+    kept = host.weight_words(session)
+    condition = stimulus.condition(runs[-1].sample) if runs else 0
+    if runs and runs[-1].kind == "learn" and outcome is not None:
+        kept |= host.result_words(session, outcome, condition)
+    else:  # Errors and counts are those of the last run, which golden keeps for learning trials.
+        reward = 0 if outcome is None else int(outcome.rewards[-1])
+        after_reset = not runs or runs[-1].kind == "reset"
+        kept |= host.register_words(session, 0 if after_reset else condition, reward)
+    if runs and runs[-1].kind != "reset":
+        kept |= host.sample_words(session.plan, stimulus, runs[-1].sample)
+    return kept
 
 
 def lockstep(
@@ -119,11 +248,12 @@ def lockstep(
     simulator: Simulator = "verilator",
     stalls: bool = True,
     external: np.ndarray | None = None,
+    runs: Sequence[Run] | None = None,
     waves: Path | None = None,
     built: tuple[Core, simulators.Build] | None = None,
     timeout_s: float = 900.0,
 ) -> Report:
-    """Run learning trials on both rails.
+    """Run learning trials, or runs of any kind, on both rails.
 
     Parameters
     ----------
@@ -136,7 +266,9 @@ def lockstep(
     stalls
         Whether both streams stall at random.
     external
-        ``(trials, passes)``, the errors of an external objective.
+        ``(learning trials, passes)``, the errors of an external objective.
+    runs
+        What is run, in place of a learning trial for each of the samples.
     waves
         Where to record waveforms.
     built
@@ -154,14 +286,11 @@ def lockstep(
     core, build = built or prepare(
         session.plan, lanes, simulator, neurons=neurons, waves=waves is not None
     )
+    runs = learning(samples) if runs is None else runs
     before = session.copy()
-    outcome = session.learn(stimulus, samples, traced=True, external=external)
-    words = script(core, before, stimulus, samples, external)
-    condition = stimulus.condition(samples[-1]) if len(samples) else 0
-    compared = host.weight_words(session)
-    compared |= host.result_words(session, outcome, condition)
-    if len(samples):
-        compared |= host.sample_words(session.plan, stimulus, samples[-1])
+    golden = expect(session, stimulus, runs, external)
+    words = script(core, before, stimulus, runs, external)
+    compared = _kept(session, stimulus, runs, golden.outcome)
     for region in compared:
         words += host.read(core, region)
     expected = [word for values in compared.values() for word in values]
@@ -174,7 +303,7 @@ def lockstep(
             f"+expected={len(expected)}",
             *([] if stalls else ["+unstalled"]),
         ]
-        given = {"digests": outcome.digests.reshape(-1).tolist(), "cycles": SLOWEST}
+        given = {"digests": golden.digests, "cycles": SLOWEST}
 
         def simulate(*more: str) -> dict[str, Any]:
             return simulators.run(
@@ -195,21 +324,21 @@ def lockstep(
             simulate(f"+moment={moment}", f"+trace={folder / 'trace'}")
             lines = (folder / "trace").read_text().split()
             rows = np.array(lines, np.int64).reshape(-1, 3)
-            mismatch = explain(before, stimulus, samples, external, moment, rows)
+            place = golden.places[moment]
+            mismatch = explain(before, stimulus, runs, external, place, rows)
         elif seen["fault"]:
             raise LockstepError("Core must understand every command, but set fault")
         else:
             answers = [int(word, 16) for word in (folder / "answers").read_text().split()]
             mismatch = _readback(session, compared, answers)
-    total = int(outcome.digests.sum()) & host.MASK
     return Report(
         simulator,
         lanes,
-        len(samples),
-        outcome.digests.size,
+        sum(run.kind != "reset" for run in runs),
+        len(golden.digests),
         seen.get("cycles", 0),
         len(expected),
-        total,
+        sum(golden.digests) & host.MASK,
         mismatch,
         seen.get("busy", 0),
     )
@@ -297,9 +426,9 @@ def _writes(variables: dict[int, Variable], rows: list[list[int]]) -> Iterator[t
 def explain(
     before: Session,
     stimulus: Stimulus,
-    samples: Any,
+    runs: Sequence[Run],
     external: np.ndarray | None,
-    moment: int,
+    place: tuple[int, int],
     hardware: np.ndarray,
 ) -> Mismatch:
     """Name the first write of a tick that differs, in the order of the golden program.
@@ -307,28 +436,31 @@ def explain(
     Parameters
     ----------
     before
-        The session as it was before the first trial; is moved on.
-    moment
-        The tick, counted over all trials.
+        The session as it was before the first run; is moved on.
+    runs, external
+        As of :func:`lockstep`.
+    place
+        The number of the run, and of the tick in it.
     hardware
         Rows ``(variable, index, value)`` of the core's writes in that tick.
     """
     plan = before.plan
-    trial, tick = divmod(moment, plan.digests)
-    one = None if external is None else external[trial : trial + 1]
-    if trial:
-        earlier = None if external is None else external[:trial]
-        before.learn(stimulus, samples[:trial], external=earlier)
-    first = before.trial
-    outcome: Outcome = before.learn(
-        stimulus, samples[trial : trial + 1], traced=True, trace_rows=TRACE_ROWS, external=one
-    )
+    number, tick = place
+    expect(before, stimulus, runs[:number], external)
+    first, run = before.trial, runs[number]
+    learned = sum(earlier.kind == "learn" for earlier in runs[:number])
+    more: dict[str, Any] = {"traced": True, "trace_rows": TRACE_ROWS}
+    if run.kind == "learn":
+        one = None if external is None else external[learned : learned + 1]
+        outcome = before.learn(stimulus, [run.sample], external=one, **more)
+    else:
+        outcome = before.evaluate(stimulus, [run.sample], **more)
     golden = outcome.trace[outcome.trace[:, 0] == tick][:, 1:]
     variables = {v.number: v for v in plan.variables.values()}
     seen = Counter(_writes(variables, hardware.tolist()))
     wanted = Counter(map(tuple, golden.tolist()))
     missing, extra = wanted - seen, seen - wanted
-    step = step_name(plan, tick)
+    step = step_name(plan, tick) if run.kind == "learn" else f"plain run, tick {tick}"
     for number, index, value in golden.tolist():
         if (number, index, value) in missing:
             found = next((v for n, i, v in extra if (n, i) == (number, index)), None)

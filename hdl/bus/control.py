@@ -37,6 +37,8 @@ class Control(Unit):
         To the regions.
     started, run, passes, update, stream
         Out: a run is asked for in this cycle, or else called off; what CONTROL holds.
+    clearing
+        In: the core clears its memories after a reset; a run that is asked for begins after that.
     idle, waiting
         In: no run is under way, and none waits; one waits.
     counts_... : In(1)
@@ -67,6 +69,7 @@ class Control(Unit):
             "update": Out(1),
             "stream": Out(1),
             "idle": In(1),
+            "clearing": In(1),
             "waiting": In(1),
             "tick": In(1),
             "digest": In(32),
@@ -92,7 +95,7 @@ class Control(Unit):
                     m.d.sync += value.eq((value & ~mask) | (self.data & mask & register.mask))
         control, flags = held["CONTROL"], Cat(held[name].any() for name in FLAGS)
         m.d.comb += [
-            held["STATUS"].eq(Cat(~self.idle, self.waiting, flags)),
+            held["STATUS"].eq(Cat(~self.idle | self.clearing, self.waiting, flags)),
             held["IDENTITY"].eq(self.given.identity),
             Cat(self.run, self.passes, self.update, self.stream).eq(control),
             self.events.eq(held["REPORT"]),

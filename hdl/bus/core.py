@@ -191,7 +191,7 @@ class AxiCore(Unit):
                 m.d.comb += control.waiting.eq(~there)
                 with m.If(control.started & ~control.run):
                     m.next = "IDLE"
-                with m.Elif(there):
+                with m.Elif(there & ~inside.clearing):
                     m.d.comb += inside.run.eq(1)
                     m.next = "RUN"
             with m.State("RUN"):
@@ -221,6 +221,7 @@ class AxiCore(Unit):
         m.d.comb += [
             inside.hold.eq(out.hold | waits),
             control.counts_stalls.eq(running & (inside.hold | (inside.reported & ~out.accepted))),
+            control.clearing.eq(inside.clearing),
             control.counts_runs.eq(ended),
             control.counts_events_out.eq(out.sent),
             control.counts_ticks.eq(self.core.tick),

@@ -175,7 +175,12 @@ def _control(plan: Plan, identity: int) -> tuple[Register, ...]:
         Field(name, FIRST_FLAG + k, 1, f"`{name}` is not 0.") for k, name in enumerate(FLAGS)
     )
     busy = (
-        Field("BUSY", 0, 1, "A run is under way, or waits; windows are refused."),
+        Field(
+            "BUSY",
+            0,
+            1,
+            "A run is under way or waits, windows are refused; or a reset ends.",
+        ),
         Field("WAITING", 1, 1, "A run waits for a packet."),
     )
     mask = sum(field.mask for field in flags)

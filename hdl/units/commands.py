@@ -15,7 +15,8 @@ class Commands(Unit):
     """Takes commands from a stream and moves words between streams and regions.
 
     `run` is set for one cycle with its `flags`, which stand until the next command; the next
-    command is taken after `done`. The commands are those of :mod:`goldenspike.hdl.core`.
+    command is taken after `done`. While `hold` is set, none is taken, and the core is busy. The
+    commands are those of :mod:`goldenspike.hdl.core`.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class Commands(Unit):
     def __init__(self, regions: list[Region]) -> None:
         self.regions = regions
         words = stream.Signature(32)
-        inputs = {"i": In(words), "done": In(1)}
+        inputs = {"i": In(words), "done": In(1), "hold": In(1)}
         outputs = {"run": Out(1), "flags": Out(2), "busy": Out(1), "fault": Out(1)}
         super().__init__({**inputs, "o": Out(words), **outputs})
 
@@ -51,10 +52,10 @@ class Commands(Unit):
         code = self.i.payload[28:]
         with m.FSM(name="host"):
             with m.State("IDLE"):
-                m.d.comb += self.i.ready.eq(1)
+                m.d.comb += [self.i.ready.eq(~self.hold), self.busy.eq(self.hold)]
                 m.d.sync += [chosen.eq(self.i.payload[:8]), loading.eq(code == LOAD)]
                 known = self.i.payload[:8] < len(self.regions)
-                with m.If(self.i.valid):
+                with m.If(self.i.valid & ~self.hold):
                     with m.If(code == RUN):
                         m.d.sync += self.flags.eq(self.i.payload[:2])
                         m.next = "RUN"

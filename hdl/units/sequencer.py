@@ -55,6 +55,8 @@ class Sequencer(Elaboratable):
 
     Members
     -------
+    clearing
+        Out: a reset was just before, and memories are cleared; no trial can be started.
     run, flags, done
         In, In, Out: start and end of a trial, and what it is.
     tick
@@ -94,6 +96,7 @@ class Sequencer(Elaboratable):
             name: unit for name, unit in synapses.items() if isinstance(unit, SynapseUnit)
         }
         self.run, self.flags, self.done = Signal(), Signal(2), Signal()
+        self.clearing = Signal(name="clearing")
         self.tick = Signal()
         self.bases = {
             name: Signal(range(max(source.depth, 2)), name=f"{name}_base")
@@ -191,7 +194,7 @@ class Sequencer(Elaboratable):
         over, updated = Signal(), Signal()
         settling = Signal(self.latency)
         m.d.sync += settling.eq(Cat(over, settling[:-1]))
-        m.d.comb += self.tick.eq(settling[-1])
+        m.d.comb += self.tick.eq(settling[-1] & ~self.clearing)
         watch, hold = self.watch, Const(0)
         if watch is not None:
             hold = watch.hold | settling.any()  # Signals come after the end of the tick before.
@@ -200,7 +203,7 @@ class Sequencer(Elaboratable):
                 m.d.sync += [watch.last.eq(last), watch.update.eq(updated)]
         if self.judge is not None:
             self._judge(m, clear, advance, ended)
-        names = ("FIRST", "TICK", "REWARD", "LEARN")
+        names = ("CLEAR", "FIRST", "TICK", "REWARD", "LEARN")
         running = {name: Signal(name=f"running_{name.lower()}") for name in names}
         done = {}
         for name, schedule in self.schedules.items():
@@ -218,6 +221,15 @@ class Sequencer(Elaboratable):
                     m.next = after
 
         with m.FSM(name="trial"):
+            with m.State("CLEAR"):
+                m.d.comb += [self.clearing.eq(1), running["CLEAR"].eq(1)]
+                with m.If(done["CLEAR"]):
+                    m.d.comb += over.eq(1)
+                    m.next = "CLEARED"
+            with m.State("CLEARED"):  # The digest has seen writes that are of no trial.
+                m.d.comb += self.clearing.eq(1)
+                with m.If(settling[-1]):
+                    m.next = "IDLE"
             with m.State("IDLE"):
                 with m.If(self.run):
                     m.d.comb += clear.eq(1)
@@ -308,13 +320,26 @@ class Sequencer(Elaboratable):
         ahead = [q for q in plan.projections if early and delivers_early(q)]
         self.early = {q.name for q in ahead}
         firsts = [self._delivery(q, 1) for q in ahead if not q.delay]
-        found = {"FIRST": Schedule(firsts)} if firsts else {}
+        found = {"CLEAR": Schedule(self._clearing())}
+        if firsts:
+            found["FIRST"] = Schedule(firsts)
         body = [self._delivery(q, self._ahead(q), 1) for q in ahead]
         found["TICK"] = Schedule([*self._tick(ahead), *body])
         if self.judge is not None:
             found["REWARD"] = Schedule([Phase(self.judge.start, self.judge.busy)])
             found["LEARN"] = Schedule(self._learning())
         return found
+
+    def _clearing(self) -> list[Phase]:
+        """List the phases after a reset: what memories held must not count.
+
+        An update takes the sums of its neurons and leaves 0. States begin anew with each pass.
+        """
+        phases = [
+            Phase(unit.update, unit.busy, uses=("sums",)) for unit in self.populations.values()
+        ]
+        marked = [unit for unit in self.own.values() if unit.clear is not None]
+        return phases + [Phase(unit.clear, unit.clearing) for unit in marked]
 
     def _ahead(self, q: PlannedProjection) -> Any:
         """Return whether a projection delivers for the next tick when it does not learn."""

@@ -45,6 +45,9 @@ class SynapseUnit(Elaboratable):
 
     Members
     -------
+    clear, clearing
+        In, Out: start of a phase that clears the marks of active inputs, None if there are none;
+        whether it is under way, from the next cycle on.
     deliver, trace, learn, busy
         In, In, In, Out: start of a phase; whether one is under way, from the next cycle on. A
         delivery visits the rows that are not silent, so does tracing what was delivered; learning
@@ -171,8 +174,11 @@ class SynapseUnit(Elaboratable):
             self.taps += self.filter.taps
         if self.learner is not None:
             self.taps += self.learner.taps
+        self.clear: Signal | None = None
+        self.clearing = Signal(name=f"{name}_clearing")
         self.marking = Signal(name=f"{name}_marking")
         if rule is not None and rule.kind == "active":
+            self.clear = Signal(name=f"{name}_clear")
             row = self.rows.o.payload.row
             variable, phases = plan.variables[f"{name}.active"], (self.deliver.name,)
             self.taps.append(Tap(phases, 0, variable, self.marking, row, self.marking))
@@ -401,14 +407,23 @@ class SynapseUnit(Elaboratable):
 
     def _active(self, m: Module, row: Signal, done: Any, stage: Any) -> None:
         """Add the marks of rows whose input was active; learning a row clears its mark."""
-        store = memory(m, "active", 1, self.projection.pre.size)
+        size = self.projection.pre.size
+        place = Signal(range(size), name="place")
+        with m.If(self.clear):
+            m.d.sync += self.clearing.eq(1)
+        with m.If(self.clearing):
+            last = place == size - 1
+            m.d.sync += [place.eq(Mux(last, 0, place + 1)), self.clearing.eq(~last)]
+        store = memory(m, "active", 1, size)
         write, read = store.write_port(), store.read_port()
         m.d.comb += [
             read.addr.eq(row),
             stage.active.eq(read.data),
-            write.addr.eq(Mux(self.marking, self.rows.o.payload.row, row)),
+            write.addr.eq(
+                Mux(self.clearing, place, Mux(self.marking, self.rows.o.payload.row, row))
+            ),
             write.data.eq(self.marking),
-            write.en.eq(self.marking | done),
+            write.en.eq(self.marking | done | self.clearing),
         ]
 
     def _host(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:

@@ -189,7 +189,7 @@ class Core(Unit):
         self.plan, self.lanes, self.neurons = plan, lanes, neurons
         reward = plan.reward
         self.conditional = reward is not None and reward.baselines > reward.bins
-        self.packings = {p.name: Packing(p.size, p.signal) for p in plan.sources}
+        self.packings = {p.name: Packing.of(p.size, p.signal) for p in plan.sources}
         self.populations = {p.name: self._population(p) for p in plan.neurons}
         joining = set() if bus else joined(plan)
         self.synapses = {

@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal, Value, signed
 
 from goldenspike.golden.digest import CONSTANT, MASK, column, of_write
+from goldenspike.hdl.fixed import low_bits
 from goldenspike.hdl.units.common import Rest, Tap, balanced, later
 
 TERMS = 4
@@ -148,12 +149,12 @@ class Digest(Elaboratable):
             terms.append(hashed)
         if self.rests:
             left = (Mux(rest.valid, Const(of_rest(rest), 32), 0) for rest in self.rests)
-            left_out = balanced(add, left)[:32]
+            left_out = low_bits(balanced(add, left), 32)
             terms.append(later(m, later(m, left_out, "left_out"), "left_out_later"))
         for level in range(self.levels):
             groups = [terms[k : k + TERMS] for k in range(0, len(terms), TERMS)]
             terms = [
-                later(m, balanced(add, group)[:32], f"total_{level}_{k}")  # Modulo 2**32.
+                later(m, low_bits(balanced(add, group), 32), f"total_{level}_{k}")  # Modulo 2**32.
                 for k, group in enumerate(groups)
             ]
         m.d.sync += self.digest.eq(Mux(self.clear, 0, self.digest) + terms[0])

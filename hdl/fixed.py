@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 
 from goldenspike.golden import fixed
 from goldenspike.golden.fixed import RANDOM_BITS, Format, Overflow, Rounding
@@ -36,8 +36,29 @@ def named(m: Module, value: Any, name: str) -> Signal:
 
 
 def align(x: Any, shift: int) -> Value:
-    """Return ``x * 2**shift``: the same value with `shift` more fraction bits."""
+    """Return ``x * 2**shift``: the same value with `shift` more fraction bits, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If the shift is negative: bits would be lost.
+    """
+    if shift < 0:
+        raise ValueError(f"Shift must be 0 or more, not {shift}")
     return Value.cast(x).shift_left(shift)
+
+
+def low_bits(x: Any, count: int) -> Value:
+    """Return ``x`` modulo ``2**count``: its lowest `count` bits, unsigned, however narrow it is.
+
+    A slice ends where a value does, and so loses the sign of one that is narrower: twins take low
+    bits here and nowhere else.
+    """
+    x = Value.cast(x)
+    if len(x) >= count:
+        return x[:count]
+    sign = x[-1] if x.shape().signed else Const(0, 1)
+    return Cat(x, sign.replicate(count - len(x)))
 
 
 def signed_digits(number: int) -> list[tuple[int, int]]:
@@ -70,7 +91,7 @@ def multiply(a: Any, b: Any) -> Value:
             (low, sign), (high, _) = digits
             terms = align(a, high), align(a, low)
             total = terms[0] + terms[1] if sign > 0 else terms[0] - terms[1]
-            fitting = total[: len(a) + len(b)]  # As many bits as a product has.
+            fitting = low_bits(total, len(a) + len(b))  # As many bits as a product has.
             return fitting.as_signed() if a.shape().signed else fitting
     if min(len(a), len(b)) > 2:
         return a * b
@@ -120,7 +141,7 @@ def round_shift(m: Module, x: Any, shift: int, rounding: int, word: Any) -> Valu
     quotient = unrounded.shift_right(shift)
     if rounding == Rounding.FLOOR:
         return quotient
-    up = rounds_up(m, unrounded[:shift], rounding, word, quotient[0], x < 0)
+    up = rounds_up(m, low_bits(unrounded, shift), rounding, word, quotient[0], x < 0)
     return named(m, quotient + up, "rounded")
 
 

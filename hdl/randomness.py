@@ -14,12 +14,12 @@ from goldenspike.golden import randomness
 from goldenspike.golden.cell import Nothing
 from goldenspike.golden.randomness import PARITY, ROTATIONS
 from goldenspike.hdl.cell import Twin
-from goldenspike.hdl.fixed import named
+from goldenspike.hdl.fixed import low_bits, named
 
 
 def rounded(m: Module, x0: Any, x1: Any, odd: Any, place: int) -> tuple[Value, Value]:
     """Return the state after one round, named after its place among four."""
-    total = named(m, (x0 + x1)[:32], f"x0_{place}")
+    total = named(m, low_bits(x0 + x1, 32), f"x0_{place}")
     turned = Mux(odd, *(x1.rotate_left(rotations[place]) for rotations in reversed(ROTATIONS)))
     return total, named(m, turned ^ total, f"x1_{place}")
 
@@ -44,7 +44,7 @@ class Schedule(Twin):
                 m.d.comb += [self.first.eq(self.key1), word.eq(parity)]
             with m.Default():
                 m.d.comb += [self.first.eq(parity), word.eq(self.key0)]
-        m.d.comb += self.second.eq((word + self.number)[:32])
+        m.d.comb += self.second.eq(low_bits(word + self.number, 32))
         m.d.comb += self.odd.eq(self.number.matches(0, 2, 4))
         return m
 
@@ -60,8 +60,8 @@ class Start(Twin):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.d.comb += self.x0_next.eq((self.x0 + self.first)[:32])
-        m.d.comb += self.x1_next.eq((self.x1 + self.second)[:32])
+        m.d.comb += self.x0_next.eq(low_bits(self.x0 + self.first, 32))
+        m.d.comb += self.x1_next.eq(low_bits(self.x1 + self.second, 32))
         return m
 
 
@@ -88,8 +88,8 @@ class Rounds(Twin):
         second = self.across(m, self.second, "second_across")
         for place in (2, 3):
             x0, x1 = rounded(m, x0, x1, odd, place)
-        m.d.comb += self.x0_next.eq((x0 + first)[:32])
-        m.d.comb += self.x1_next.eq((x1 + second)[:32])
+        m.d.comb += self.x0_next.eq(low_bits(x0 + first, 32))
+        m.d.comb += self.x1_next.eq(low_bits(x1 + second, 32))
         return m
 
 

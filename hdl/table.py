@@ -5,7 +5,7 @@ from amaranth.hdl import Const, Module, Mux, Value
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.table import Table
 from goldenspike.hdl.cell import shape
-from goldenspike.hdl.fixed import align, multiply, named
+from goldenspike.hdl.fixed import align, low_bits, multiply, named
 
 
 def lookup(m: Module, table: tuple[int, ...], index: Value, name: str) -> Value:
@@ -21,6 +21,6 @@ def lookup(m: Module, table: tuple[int, ...], index: Value, name: str) -> Value:
 
 def interpolate(m: Module, table: Table, x: Value) -> Value:
     """Return y, of ``table.frac`` fraction bits, for an integer of the format of arguments."""
-    base = lookup(m, table.base, x[table.bits :], "base")
-    rise = lookup(m, table.rise, x[table.bits :], "rise")
-    return named(m, align(base, table.bits) + multiply(rise, x[: table.bits]), "y")
+    base = lookup(m, table.base, x.shift_right(table.bits), "base")
+    rise = lookup(m, table.rise, x.shift_right(table.bits), "rise")
+    return named(m, align(base, table.bits) + multiply(rise, low_bits(x, table.bits)), "y")

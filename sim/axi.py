@@ -16,6 +16,7 @@ from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.bus.register_map import TICKS_BIT, Window
 from goldenspike.hdl.host import LEARN, MASK
 from goldenspike.sim import simulators
+from goldenspike.sim.power_up import scramble
 from goldenspike.sim.toolchain import Simulator
 
 BENCH = "goldenspike.sim.benches.axi_bench"
@@ -47,11 +48,20 @@ class Trials:
 
 
 def prepare(
-    plan: Plan, lanes: int, simulator: Simulator, *, neurons: int = 1
+    plan: Plan,
+    lanes: int,
+    simulator: Simulator,
+    *,
+    neurons: int = 1,
+    power_up: int | None = None,
 ) -> tuple[AxiCore, simulators.Build]:
-    """Return a core on AXI and the simulation built of it."""
+    """Return a core on AXI and the simulation built of it.
+
+    `power_up` is None if memories begin with zeros, or the seed of random contents.
+    """
     core = AxiCore(plan, lanes, neurons)
-    sources = [("core.v", verilog.convert(core, TOP))]
+    text = verilog.convert(core, TOP)
+    sources = [("core.v", text if power_up is None else scramble(text, power_up))]
     return core, simulators.build(sources, TOP, simulator)
 
 

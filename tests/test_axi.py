@@ -107,7 +107,7 @@ def test_resets_at_random_cycles_leave_trials_as_they_are(
     streamed: bool,
 ) -> None:
     session, stimulus, samples, _ = case("spiking", networks, stimulate)
-    core, built = axi.prepare(session.plan, 4, simulator)
+    core, built = axi.prepare(session.plan, 4, simulator, power_up=1)
     made = axi.trials(core, session, stimulus, samples, streamed=streamed)
     found = play(built, made, "resets", resets=12, within=4000, run=350)
     assert 2 <= found["midst"] < 12

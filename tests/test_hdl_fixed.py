@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import pytest
-from amaranth.hdl import Module, Shape, signed, unsigned
+from amaranth.hdl import Const, Module, Shape, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,10 +20,11 @@ from goldenspike.golden.rules import node_perturbation, three_factor
 from goldenspike.golden.synapses import delta
 from goldenspike.hdl import yosys
 from goldenspike.hdl.catalog import twin
-from goldenspike.hdl.fixed import Requantize, multiply, signed_digits
+from goldenspike.hdl.fixed import Requantize, align, low_bits, multiply, signed_digits
 from goldenspike.sim.sides import cell_results, twin_results
 
 F = Format.parse
+HDL = Path(__file__).resolve().parents[1] / "hdl"
 SHAPES = [F(f"fxp-{sign}{width}/0") for sign in "su" for width in (1, 2, 4)]
 NEURON = lif.Params(F("fxp-s16/10"), 0.9, 1.0).constants(F("fxp-s22/14"))
 WEIGHT = three_factor.update_constants(F("fxp-s16/14"), F("fxp-s18/20"), F("fxp-s16/0"), 2, 0)
@@ -99,3 +102,43 @@ def test_hardware_has_no_multiplier_without_need(
 ) -> None:
     text = yosys.rtlil.convert(twin(cell, constants), name="twin", emit_src=False)
     assert text.count("cell $mul ") == multipliers
+
+
+@pytest.mark.parametrize("kind", [unsigned(3), signed(3), signed(1), unsigned(1)])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_low_bits_are_those_of_the_integer_however_narrow_it_is(kind: Shape, count: int) -> None:
+    class Low(Scaled):
+        def elaborate(self, platform: Any) -> Module:
+            m = Module()
+            assert len(low_bits(self.x, count)) == count
+            m.d.comb += self.y.eq(low_bits(self.x, count))
+            return m
+
+    low = -(1 << (kind.width - 1)) if kind.signed else 0
+    given = range(low, low + (1 << kind.width))
+    results = twin_results(Low(0, kind), [{"x": x} for x in given])
+    assert [r["y"] for r in results] == [x % (1 << count) for x in given]
+
+
+def test_aligning_never_loses_bits() -> None:
+    with pytest.raises(ValueError, match=r"^Shift must be 0 or more, not -1$"):
+        align(Const(3, 4), -1)
+
+
+TWINS = [
+    *(HDL / f"{name}.py" for name in ("pole", "randomness", "table")),
+    *(
+        path
+        for folder in ("modulators", "neurons", "noise", "rules", "synapses")
+        for path in sorted((HDL / folder).glob("*.py"))
+    ),
+]
+
+
+@pytest.mark.parametrize("path", TWINS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_twins_take_low_bits_by_the_one_helper(path: Path) -> None:
+    """A slice ends where its value does, and so loses the sign of a narrower one."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+    cut = [one for one in parts if isinstance(one.slice, ast.Slice) and not one.slice.step]
+    assert [ast.unparse(one) for one in cut] == []

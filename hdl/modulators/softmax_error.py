@@ -14,25 +14,25 @@ from amaranth.hdl import Cat, Module, Mux, Value
 from goldenspike.golden.fixed import DETERMINISTIC, Format, Overflow, Rounding
 from goldenspike.golden.modulators import softmax_error
 from goldenspike.hdl.cell import Twin, output_ports
-from goldenspike.hdl.fixed import align, named, requantize
+from goldenspike.hdl.fixed import align, low_bits, named, requantize
 
 
 def positive(m: Module, x: Value, bits: int, shift: int, name: str) -> Value:
     """Return a number or, if it is negative, 0, in the bits that it then has."""
-    return named(m, align(Mux(x < 0, 0, x)[:bits], shift), name)
+    return named(m, align(low_bits(Mux(x < 0, 0, x), bits), shift), name)
 
 
 def divide(m: Module, c: softmax_error.Constants, signal: Value, total: Value) -> Value:
     """Return a share of ``c.bits`` fraction bits, and one for whether there is a rest."""
     part = positive(m, signal, c.signal_bits, c.signal_shift, "part")
     whole = positive(m, total, c.total_bits, c.total_shift, "whole")
-    rest, q = part[: c.width], []
+    rest, q = low_bits(part, c.width), []
     for k in range(c.bits):
         twice = named(m, align(rest, 1), f"twice_{k}")
         fits = named(m, twice >= whole, f"fits_{k}")
         q.append(fits)
         # What is left is less than `whole`, or else not used.
-        rest = named(m, (twice - Mux(fits, whole, 0))[: c.width], f"rest_{k}")
+        rest = named(m, low_bits(twice - Mux(fits, whole, 0), c.width), f"rest_{k}")
     share = Cat(rest.any(), *reversed(q))
     one = Mux(part >= whole, 2 << c.bits, share)
     return named(m, Mux(whole.any(), one, 0), "share")

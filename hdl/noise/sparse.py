@@ -26,6 +26,8 @@ class Sparse(Twin):
         m = Module()
         m.submodules.sign = sign = Variate(VariateConstants(1))
         m.d.comb += sign.word.eq(self.word[0])
-        m.d.comb += self.variate.eq(Mux(self.word[1:] < self.constants.threshold, sign.variate, 0))
+        m.d.comb += self.variate.eq(
+            Mux(self.word.shift_right(1) < self.constants.threshold, sign.variate, 0)
+        )
         m.d.comb += self.score.eq(self.variate)
         return m

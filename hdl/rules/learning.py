@@ -1,7 +1,7 @@
 """Weight updates with a decay, a limit, momentum or a pull: hardware."""
 
 from collections.abc import Iterable
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
@@ -10,7 +10,7 @@ from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding
 from goldenspike.golden.rules import learning
 from goldenspike.golden.rules.learning import LearningParams
 from goldenspike.hdl.cell import Twin
-from goldenspike.hdl.fixed import align, limit, multiply, named, requantize, rounds_up
+from goldenspike.hdl.fixed import align, limit, low_bits, multiply, named, requantize, rounds_up
 from goldenspike.hdl.pole import filtered
 
 f = Format.parse
@@ -18,8 +18,10 @@ FORMATS = (
     *("fxp-s8/6 fxp-s16/14 fxp-s18/20 fxp-u12/8", "fxp-s16/14 fxp-s24/22 fxp-s18/20 fxp-s16/10"),
     *("fxp-s1/0 fxp-s1/0 fxp-s2/1 fxp-u1/0", "fxp-u4/4 fxp-s4/2 fxp-s3/1 fxp-s2/0"),
     *("fxp-s2/3 fxp-u3/-1 fxp-s4/-2 fxp-s1/0", "fxp-u8/4 fxp-s6/6 fxp-u4/2 fxp-u3/3"),
+    "fxp-s8/5 fxp-s12/20 fxp-s8/16 fxp-u6/5",
 )
-"""Of the weight, the sum, the factor and the eligibility."""
+"""Of the weight, the sum, the factor and the eligibility; of the last, a change is far below an LSB.
+"""
 HALF = f("fxp-u2/1")
 
 
@@ -41,7 +43,7 @@ def limited(m: Module, c: learning.LearnConstants, w: Value, change: Signal, wor
     Whether there is more to limit, and whether the rest is rounded up, is told at the same time,
     and one short adder follows: the path through an update ends here.
     """
-    whole, rest = change.shift_right(c.weight_shift), change[: c.weight_shift]
+    whole, rest = change.shift_right(c.weight_shift), low_bits(change, c.weight_shift)
     beyond = named(m, (whole != 0) & (whole != -1), "beyond")
     whole = named(m, Mux(change[-1], Const(-1, signed(2)), Mux(beyond, 1, 0)), "whole")
     before = named(m, w + whole, "before")
@@ -63,9 +65,9 @@ def kinds(every: int) -> Iterable[tuple[dict[str, Any], Format, Format, Format, 
         {"weight_decay": 0.01},
         {"weight_decay": 0.5, "learning_factor": HALF, "limit": "one_lsb"},
     )
-    for formats, rounding, overflow, more in islice(
-        product(FORMATS, Rounding, Overflow, options), 0, None, every
-    ):
+    some = islice(product(FORMATS, Rounding, Overflow, options), 0, None, every)
+    tiny = product(FORMATS[-1:], (Rounding.STOCHASTIC,), Overflow, options)
+    for formats, rounding, overflow, more in chain(some, tiny):
         weight, total, factor, eligibility = map(f, formats.split())
         given = {"rounding": rounding, "overflow": overflow, **more}
         yield given, weight, total, factor, eligibility

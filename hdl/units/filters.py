@@ -67,11 +67,12 @@ class FilterUnit(Elaboratable):
         self.given, self.cell, self.constants, self.follows = given, cell, constants, follows
         tag = name.replace(".", "_")
         ports: Any = cell.ports(constants)
-        # At least 2, as signals of one bit are taken to be packed spikes.
-        width = max(sum(fmt.width for fmt in ports.outputs), 2)
+        made = Format(False, sum(fmt.width for fmt in ports.outputs), 0)
+        if len(ports.outputs) == 1:
+            (made,) = ports.outputs
         most = min(neurons, 1 << given.bits, Steps.fitting(given.size))
         self.steps = Steps(given.size, most, most) if follows is None else follows.steps
-        self.packing = Packing(given.size, Format(False, width, 0), self.steps.width)
+        self.packing = Packing(given.size, made, self.steps.width)
         self.start, self.busy = Signal(name=f"{tag}start"), Signal(name=f"{tag}busy")
         self.fresh, self.enabled = Signal(name=f"{tag}fresh"), Signal(name=f"{tag}enabled")
         self.address, self.enable = Signal(16, name=f"{tag}raw_address"), Signal()

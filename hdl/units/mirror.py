@@ -110,7 +110,9 @@ class MirrorUnit(Elaboratable):
         multiplying, ended = later(m, visiting, "multiplying"), later(m, last, "ended")
         began, of_row = later(m, group == 0, "began"), later(m, row, "of_row")
         products = []
-        for lane in range(lanes):
+        for lane in range(min(lanes, q.pre.size)):
+            # The last word's lanes beyond the neurons hold nothing that counts.
+            beyond = ended if (groups - 1) * lanes + lane >= q.pre.size else 0
             bank = memory(m, f"signals_{lane}", shape(q.pre.signal), groups)
             write, read = bank.write_port(), bank.read_port()
             m.submodules[f"synapse_{lane}"] = one = twin(delta.STEP, q.synapse)
@@ -120,7 +122,7 @@ class MirrorUnit(Elaboratable):
                 write.en.eq(gathered & steps.mine(at, lane)),
                 read.addr.eq(group),
                 one.weight.eq(self.other.guest_words[lane]["w"]),
-                one.signal.eq(read.data),
+                one.signal.eq(Mux(beyond, 0, read.data)),
             ]
             products.append(later(m, one.current, f"product_{lane}"))
         summing = later(m, multiplying, "summing")

@@ -82,7 +82,7 @@ class PopulationUnit(Elaboratable):
         self.population, self.lanes, self.neurons = population, lanes, neurons
         name, size = population.name, population.size
         self.steps = steps = Steps(size, neurons, lanes)
-        self.packing = packing = Packing(size, population.signal, neurons)
+        self.packing = packing = Packing.of(size, population.signal, neurons)
         self.packings = packings
         self.groups = -(-size // lanes)
         kinds = [shape(fmt) for fmt in population.currents.values()] or [shape(BIT)]
@@ -237,14 +237,17 @@ class PopulationUnit(Elaboratable):
         for neuron, signal, outputs in zip(neurons, self.signals, self.outputs, strict=True):
             m.d.sync += signal.eq(output_ports(neuron)["signal"])
             m.d.sync += [one.eq(output_ports(neuron)[f]) for f, one in outputs.items()]
-        self._signals(m)
-        moving = Cat(value for one in self.next_state for value in one.values()).any()
+        sounding = self._signals(m)
+        moving = Cat(
+            steps.there(stepped, k) & Cat(one.values()).any()
+            for k, one in enumerate(self.next_state)
+        ).any()
         with m.If(self.update):
             m.d.sync += [self.added.eq(0), self.rested.eq(1)]
         with m.Else():
             with m.If(self.add):
                 m.d.sync += self.added.eq(1)
-            with m.If((stepping & moving) | (reported & Cat(self.signals).any())):
+            with m.If((stepping & moving) | sounding):
                 m.d.sync += self.rested.eq(0)
         m.d.comb += self.busy.eq(later(m, running | driving | stepping, "working") | drawing)
         return m
@@ -350,8 +353,11 @@ class PopulationUnit(Elaboratable):
         with m.If(asked):
             m.d.sync += region.value.eq(Array(words)[asked_part])
 
-    def _signals(self, m: Module) -> None:
-        """Add the buffer of reported signals, and by tick whether there are any."""
+    def _signals(self, m: Module) -> Signal:
+        """Add the buffer of reported signals, and by tick whether there are any.
+
+        Returns whether one that is not 0 is reported, in this cycle.
+        """
         packing = self.packing
         valid, at = self.reported
         depth = packing.words if self.depth_bits == 0 else self.population.depth << self.word_bits
@@ -367,13 +373,15 @@ class PopulationUnit(Elaboratable):
         there = [steps.there(at, k) & (signal != 0) for k, signal in enumerate(self.signals)]
         with m.If(self.update):
             m.d.sync += self.sounded.bit_select(now, 1).eq(0)
-        with m.If(valid & Cat(there).any()):
+        sounding = Signal(name="sounding")
+        m.d.comb += sounding.eq(valid & Cat(there).any())
+        with m.If(sounding):
             m.d.sync += self.sounded.bit_select(now, 1).eq(1)
         signals = Cat(self.signals)
         if packing.signal != BIT:
             place = Cat(at[: self.word_bits], now)
             m.d.comb += [write.addr.eq(place), write.data.eq(signals), write.en.eq(valid)]
-            return
+            return sounding
         collected = Signal(WORD_BITS)
         place = steps.index(at)[:WORD_BITS_LOG2]
         grown = Mux(place == 0, 0, collected) | (signals << place)
@@ -385,6 +393,7 @@ class PopulationUnit(Elaboratable):
             write.data.eq(grown),
             write.en.eq(valid & (full | (at == steps.count - 1))),
         ]
+        return sounding
 
 
 class _Bank:

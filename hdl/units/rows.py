@@ -1,6 +1,6 @@
 """Rows to visit: the indices and signals of a population's neurons that are not silent."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
@@ -19,23 +19,37 @@ WORD_BITS = 1 << WORD_BITS_LOG2
 
 def words_of(size: int, signal: Format) -> int:
     """Return how many words of the host a population's signals of a tick take."""
-    return Packing(size, signal).words
+    return Packing.of(size, signal).words
 
 
 class Packing(NamedTuple):
-    """How a population's signals of a tick are packed in words: the lowest neuron lowest.
+    """How signals of a tick are packed in words: the lowest neuron lowest.
 
-    Spikes are 32 a word, others `each`, a power of two; the last word may have some left over.
+    A word has `each` of them, a power of two; the last word may have some left over. No other place
+    derives a layout: what writes signals and what reads them share one packing.
     """
 
     size: int
     signal: Format
     each: int = 1
 
+    @classmethod
+    def of(cls, size: int, signal: Format, neurons: int = 1) -> Self:
+        """Return how a population packs its signals: 32 spikes a word, or values as they come.
+
+        Parameters
+        ----------
+        size, signal
+            Of the population.
+        neurons
+            How many values come at once, a power of two.
+        """
+        return cls(size, signal, WORD_BITS if signal == BIT else neurons)
+
     @property
     def bits(self) -> int:
         """The binary logarithm of how many signals a word has."""
-        return WORD_BITS_LOG2 if self.signal == BIT else self.each.bit_length() - 1
+        return self.each.bit_length() - 1
 
     @property
     def words(self) -> int:

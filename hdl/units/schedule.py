@@ -65,7 +65,7 @@ class Schedule:
         users: dict[str, str] = {}
         for phase in self.phases:
             wanted = [name for name in phase.after if name in self.before]
-            for what in phase.uses:
+            for what in dict.fromkeys(phase.uses):  # Some use a thing twice, for the same word.
                 if what in users:
                     wanted.append(users[what])
                 users[what] = phase.name

@@ -107,7 +107,7 @@ class SynapseUnit(Elaboratable):
         if projection.filter is not None:
             cell, constants = projection.filter.STEP, projection.filter_constants
             self.filter = FilterUnit(plan, f"{name}.", self.delivered, cell, constants, neurons)
-            self.delivered = self.filter.packing._replace(signal=projection.signal)
+            self.delivered = self.filter.packing
         self.rule = rule = projection.rule
         self.rows = RowSource(self.delivered, every=projection.traces("tick"))
         self.active = Signal(name=f"{name}_active")

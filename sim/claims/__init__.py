@@ -23,8 +23,8 @@ F = Format.parse
 def _rows() -> list[Property]:
     """List what is claimed of row sources."""
     return [
-        Property("rows: spikes", lambda: Rows(Packing(4, BIT))),
-        Property("rows: spikes of two words", lambda: Rows(Packing(34, BIT)), 40),
+        Property("rows: spikes", lambda: Rows(Packing.of(4, BIT))),
+        Property("rows: spikes of two words", lambda: Rows(Packing.of(34, BIT)), 40),
         Property("rows: signals", lambda: Rows(Packing(3, F("fxp-s3/0")))),
         Property("rows: packed signals", lambda: Rows(Packing(5, F("fxp-s2/0"), 2))),
         Property("rows: one signal", lambda: Rows(Packing(1, F("fxp-s2/0")))),

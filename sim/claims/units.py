@@ -52,7 +52,7 @@ class UnitBench(Bench):
     def __init__(self, plan: Plan, lanes: int = 2, neurons: int = 1) -> None:
         super().__init__()
         self.lanes = lanes
-        packings = {p.name: Packing(p.size, p.signal) for p in plan.sources}
+        packings = {p.name: Packing.of(p.size, p.signal) for p in plan.sources}
         self.populations: dict[str, PopulationUnit] = {}
         for p in plan.neurons:
             unit = PopulationUnit(plan, p, lanes, neurons, packings)

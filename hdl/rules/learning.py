@@ -20,9 +20,9 @@ FORMATS = (
     *("fxp-s2/3 fxp-u3/-1 fxp-s4/-2 fxp-s1/0", "fxp-u8/4 fxp-s6/6 fxp-u4/2 fxp-u3/3"),
     "fxp-s8/5 fxp-s12/20 fxp-s8/16 fxp-u6/5",
 )
-"""Of the weight, the sum, the factor and the eligibility; of the last, a change is far below an LSB.
-"""
+"""Of weight, sum, factor and eligibility. With the last ones a change is far below an LSB."""
 HALF = f("fxp-u2/1")
+FADING = {"weight_decay": 0.0005, "limit": "one_lsb"}
 
 
 def learn(m: Module, c: learning.LearnConstants, w: Value, step: Value, word: Value) -> Signal:
@@ -66,7 +66,7 @@ def kinds(every: int) -> Iterable[tuple[dict[str, Any], Format, Format, Format, 
         {"weight_decay": 0.5, "learning_factor": HALF, "limit": "one_lsb"},
     )
     some = islice(product(FORMATS, Rounding, Overflow, options), 0, None, every)
-    tiny = product(FORMATS[-1:], (Rounding.STOCHASTIC,), Overflow, options)
+    tiny = product(FORMATS[-1:], (Rounding.STOCHASTIC,), Overflow, (*options, FADING))
     for formats, rounding, overflow, more in chain(some, tiny):
         weight, total, factor, eligibility = map(f, formats.split())
         given = {"rounding": rounding, "overflow": overflow, **more}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from goldenspike.golden.network import Network
+from goldenspike.golden.fixed import Format
+from goldenspike.golden.network import Network, read_network
 from goldenspike.golden.plan import plan
+from goldenspike.golden.rules import weight_perturbation_0
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import cycles, verilog
 from goldenspike.hdl.core import Core
@@ -57,10 +60,9 @@ def runs_of(random: np.random.Generator, cycles_of_trial: int) -> list[Run]:
     [
         ("spiking", 2, 2),
         ("deep", 4, 1),
-        ("noisy", 8, 8),
+        pytest.param("noisy", 8, 8, marks=pytest.mark.long),
         ("hybrid", 2, 1),
         ("delayed", 4, 2),
-        ("traced 353", 8, 4),  # Lanes of a mirror that have no neuron.
         *(
             pytest.param(f"{kind} {seed}", 1 << seed % 6, 1 << seed % 3, marks=pytest.mark.long)
             for kind in ("random", "traced")
@@ -79,6 +81,66 @@ def test_resets_and_contents_of_memories_change_nothing(
     built = checked.prepare(session.plan, lanes, "icarus", neurons=neurons, power_up=3)
     report = lockstep(session, stimulus, SHOWN, runs=runs, simulator="icarus", built=built, **more)
     assert report.mismatch is None, runs
+
+
+def mirrored() -> Session:
+    """Return feedback by the transposed weights of a readout of 3 neurons."""
+    rule = {
+        "model": "delta_rule",
+        "modulator": "e",
+        "eta": 0.25,
+        "factor": "fxp-s8/6",
+        "trace": "fxp-u6/4",
+        "trace_decay": 0.5,
+    }
+    readout = {"model": "leaky_readout", "output": "fxp-s16/6", "decay": 0.5}
+    network = {
+        "ticks": 4,
+        "population": [
+            {"name": "a", "size": 5, "model": "source"},
+            {"name": "e", "size": 3, "model": "source", "signal": "fxp-s8/4"},
+            {"name": "y", "size": 3, **readout},
+            {"name": "t", "size": 5, **readout},
+        ],
+        "projection": [
+            {"pre": "a", "post": "y", "weight": "fxp-s8/5", "initial": 1.0, "rule": rule},
+            {"pre": "e", "post": "t", "weight": "fxp-s8/5", "mirror": "a_to_y"},
+        ],
+    }
+    return Session(plan(read_network(network)), 1, "python")
+
+
+@pytest.mark.parametrize("lanes", [2, 4])
+def test_lanes_of_a_mirror_without_a_neuron_count_nothing(lanes: int) -> None:
+    session = mirrored()
+    random = np.random.default_rng(1)
+    spikes, errors = random.integers(0, 2, (2, 4, 5)), random.integers(-128, 128, (2, 4, 3))
+    built = checked.prepare(session.plan, lanes, "icarus", neurons=2, power_up=3)
+    more: Any = {"lanes": lanes, "neurons": 2, "simulator": "icarus", "built": built}
+    report = lockstep(session, Stimulus({"a": spikes, "e": errors}), SHOWN, **more)
+    assert report.mismatch is None
+
+
+def test_marks_of_active_inputs_end_with_a_reset(networks: dict[str, Network]) -> None:
+    """An input that was active only in the trial that is cut learns nothing in the next one."""
+    rule = weight_perturbation_0.Params(eta=0.25, sigma=0.25, factor=Format(True, 18, 12))
+    given = networks["graded"]
+    projection = replace(given.projections[0], rule=rule)
+    planned = plan(replace(given, projections=(projection,)))
+    levels = np.zeros((2, planned.ticks, 5), int)
+    levels[0], levels[1, :, 2] = 30, 30
+    stimulus = Stimulus({"a": levels}, np.full((2, planned.ticks, 3), 60))
+    session = Session(planned, 1, "python")
+    session.arrays["reward.primed"][...] = 1  # The first trial has a reward.
+    more: Any = {"lanes": 2, "neurons": 1, "external": None}
+    count = cycles.of_learning(session.copy(), stimulus, [0], **more)
+    ends = range(count.cycles - 30, count.cycles, 6)  # What follows the last mark is an update.
+    runs = [run for end in ends for run in (Run("reset", 0, end), Run("learn", 1))]
+    before = session.arrays["a_to_b.w"].copy()
+    report = lockstep(session, stimulus, [], runs=runs, lanes=2, simulator="icarus")
+    assert report.mismatch is None
+    changed = (session.arrays["a_to_b.w"] != before).any(axis=1)
+    assert changed.tolist() == [False, False, True, False, False]
 
 
 def test_a_trial_takes_as_long_whatever_memories_held(start: Start) -> None:

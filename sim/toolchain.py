@@ -32,12 +32,6 @@ VERILATOR_OPTIONS = ("--timing", "-CFLAGS", "-std=c++20", "-Wno-lint")
 # runtime at -O2, not -Os, makes a small one 1.4 times faster. GCC needs -include for a large core;
 # the Python package was configured without it.
 MAKE_VARIABLES = ("OPT_FAST=-O1", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
-# Yosys gives each `always @*` a trigger, so that one whose inputs keep their first values runs too:
-# by Verilog's rules the trigger's own first value is a change. By SystemVerilog's, which the runner
-# asks Icarus for, it is not, and outputs stay x; but an `initial` is one by both. (`always_comb`
-# would do too, but Icarus 11 runs it at 0.6 of the speed.)
-TRIGGER = re.compile(r"always @\*\s+begin\s+if \((\S+)\s*\) begin end")
-FIRST_VALUE = re.compile(r"\breg (\S+)\s+= 0;")
 ICARUS_DUMP = "module dump; initial $dumpvars(0, {}); endmodule\n"
 WAVES_SWITCH = {"verilator": "--trace", "icarus": "-vcd"}  # of a run; the last one counts
 # Of the caller's environment, these would change what the runner or make does.
@@ -102,13 +96,13 @@ def prepare(
     Returns
     -------
     dict, list of str
-        Sources by name as this simulator needs them, and command line options.
+        Sources by name, those given as they are and what this simulator needs besides, and command
+        line options.
     """
     if simulator == "icarus":
-        sources = {name: _pull_triggers(text) for name, text in texts.items()}
         if not waves:
-            return sources, []
-        return {**sources, "dump.v": ICARUS_DUMP.format(visible[0])}, ["-s", "dump"]
+            return dict(texts), []
+        return {**texts, "dump.v": ICARUS_DUMP.format(visible[0])}, ["-s", "dump"]
     if "*" in visible:
         return dict(texts), list(VERILATOR_OPTIONS)
     lines = [f'public_flat_rw -module "{module}" -var "*"' for module in visible]
@@ -202,15 +196,6 @@ def lint(files: Sequence[Path], top: str) -> str:
 def log_tail(folder: Path, lines: int = 30) -> str:
     """Return the end of what a child printed."""
     return "\n".join((folder / LOG).read_text(errors="replace").splitlines()[-lines:])
-
-
-def _pull_triggers(text: str) -> str:
-    triggers = set(TRIGGER.findall(text))
-
-    def pull(found: re.Match[str]) -> str:
-        return f"reg {found[1]} ; initial {found[1]} = 0;" if found[1] in triggers else found[0]
-
-    return FIRST_VALUE.sub(pull, text)
 
 
 def _verilator() -> tuple[Path, str]:

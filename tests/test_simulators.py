@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from goldenspike.hdl.verilog import pull_triggers
 from goldenspike.sim import objcache, simulators, toolchain
 from goldenspike.sim.simulators import MissingToolError, SimulationError, build, run
 
@@ -273,7 +274,7 @@ def test_inner_signals_can_be_made_visible(bench, simulator):
 
 
 def test_blocks_run_at_the_start(bench, simulator):
-    made = build([("top.v", STILL)], "top", simulator)
+    made = build([("top.v", pull_triggers(STILL))], "top", simulator)
     assert run(made, bench, testcase="still") == {"y": "1"}
 
 

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+PLACE = "GOLDENSPIKE_CACHE"
+"""The environment variable that names the folder."""
+
 
 def cache_root() -> Path:
-    """Return ``build`` of the checkout that the working directory is in, else the user's cache."""
+    """Return the folder of what is made once and kept.
+
+    The one that ``GOLDENSPIKE_CACHE`` names; else ``build`` of the checkout that the working
+    directory is in; else ``goldenspike`` in ``XDG_CACHE_HOME``, which is ``~/.cache`` by default.
+    """
+    named = os.environ.get(PLACE)
+    if named:
+        return Path(named).absolute()
     here = Path.cwd()
     for folder in (here, *here.parents):
         project = folder / "pyproject.toml"
         if project.is_file() and 'name = "goldenspike"' in project.read_text():
             return folder / "build"
-    return Path.home() / ".cache" / "goldenspike"
+    users = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The standard says to ignore a relative path.
+    return (users if users.is_absolute() else Path.home() / ".cache") / "goldenspike"
 
 
 @contextlib.contextmanager

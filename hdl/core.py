@@ -164,6 +164,8 @@ class Core(Unit):
         What draws from the one Threefry, by name, the first in line first.
     blocks
         The Threefry, or None.
+    made_of
+        All that its Verilog depends on, besides the sources.
 
     Raises
     ------
@@ -187,6 +189,7 @@ class Core(Unit):
         bus: bool = False,
     ) -> None:
         self.plan, self.lanes, self.neurons = plan, lanes, neurons
+        self.made_of = (plan, lanes, neurons, digest, trace, bus)
         reward = plan.reward
         self.conditional = reward is not None and reward.baselines > reward.bins
         self.packings = {p.name: Packing.of(p.size, p.signal) for p in plan.sources}

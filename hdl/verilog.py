@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from goldenspike.hdl import kept as cached
 from goldenspike.hdl import yosys
 
 SCRIPT = """read_rtlil core.il
@@ -30,15 +31,36 @@ PULLED = (
 )
 
 
-def convert(component: Any, name: str) -> str:
+def convert(component: Any, name: str, *, kept: bool = False) -> str:
     """Return a component as Verilog, its top module called `name`.
 
     The text means the same in Verilog and SystemVerilog, to simulators and to synthesis: what users
     get is what is simulated here, byte for byte.
+
+    Parameters
+    ----------
+    component
+        What is converted.
+    name
+        Of its module.
+    kept
+        Whether the text is taken from the cache, and kept there; the component is a core then. The
+        text depends on the sources as they are on disk: who changes them in memory must not ask.
     """
+    if not kept:
+        return write(component, name)
+    path, text = cached.find(component, name)
+    if text is None:
+        text = write(component, name)
+        cached.keep(path, text)
+    return text
+
+
+def write(component: Any, name: str) -> str:
+    """Return a component as Verilog, written now."""
     with TemporaryDirectory() as folder:
         place = Path(folder)
-        text = yosys.rtlil.convert(component, name=name, emit_src=False)
+        text = yosys.netlist(component, name)
         (place / "core.il").write_text(text, encoding="utf-8")
         yosys.run(SCRIPT, place)
         text = (place / "core.v").read_text(encoding="utf-8")

@@ -274,7 +274,7 @@ def table(trace: dict[str, list[int]], columns: int = 24) -> str:
 
 def _source(bench: Bench) -> tuple[str, list[str]]:
     """Return a bench as RTLIL, memories without contents, and the modules of its twins."""
-    text = yosys.rtlil.convert(bench, name=TOP, ports=[bench.clock], emit_src=False)
+    text = yosys.netlist(bench, TOP, ports=[bench.clock])
     if not bench.claims or bench.goals != 1:
         raise ValueError(
             f"Bench must claim something and have one goal, not {bench.claims} and {bench.goals}"

@@ -117,6 +117,7 @@ def prepare(
     neurons: int = 1,
     waves: bool = False,
     power_up: int | None = None,
+    kept: bool = False,
 ) -> tuple[Core, simulators.Build]:
     """Return a core and the simulation built of it.
 
@@ -128,9 +129,11 @@ def prepare(
         As of :func:`goldenspike.sim.simulators.build`.
     power_up
         None if memories begin with zeros, or the seed of random contents.
+    kept
+        Whether the core's Verilog is taken from the cache: see :func:`verilog.convert`.
     """
     core = Core(plan, lanes, neurons, trace=True)
-    text = verilog.convert(core, "core")
+    text = verilog.convert(core, "core", kept=kept)
     sources = [
         ("core.v", text if power_up is None else scramble(text, power_up)),
         ("clocked.v", bench.bench(core)),

@@ -24,6 +24,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from goldenspike.golden.cache import cache_root
+from goldenspike.sim import spaceless
 from goldenspike.sim.exchange import PARAMETERS, PLUSARG, REPORT
 from goldenspike.sim.toolchain import (
     LOG,
@@ -143,15 +144,19 @@ def build(
         start = time.monotonic()
         for left_by_a_killed_process in partial.glob(f"{key}-*"):
             shutil.rmtree(left_by_a_killed_process, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(dir=partial, prefix=f"{key}-"))
+        place = partial if spaceless.safe(partial) else spaceless.place()
+        folder = Path(tempfile.mkdtemp(dir=place, prefix=f"{key}-"))
         try:
             for name, text in files.items():
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_text(text)
-            objects = cache / "objects" / _hash(tools)
+            shared = cache if spaceless.safe(cache) else spaceless.place()
+            objects = shared / "objects" / _hash(tools)
             variables = environment(objects if simulator == "verilator" else None)
             _compile(simulator, folder, arguments, variables, timeout_s)
             kept.folder.parent.mkdir(exist_ok=True)
+            if place != partial:
+                folder = Path(shutil.move(folder, partial / folder.name))
             folder.rename(kept.folder)  # the last step: a build that is there is complete
         finally:
             shutil.rmtree(folder, ignore_errors=True)

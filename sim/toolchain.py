@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from goldenspike.sim import spaceless
+
 Simulator = Literal["verilator", "icarus"]
 
 SIMULATORS: tuple[Simulator, ...] = ("verilator", "icarus")
@@ -119,7 +121,8 @@ def environment(objects: Path | None = None) -> dict[str, str]:
         If the child builds with Verilator, the folder for the objects that all builds share.
     """
     variables = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
-    variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    entries = [Path(entry).absolute() for entry in sys.path]
+    variables["PYTHONPATH"] = os.pathsep.join(map(str, [*_cocotb(), *entries]))
     if objects is not None:
         python = Path(sys.executable)
         root = _verilator()[0]
@@ -128,7 +131,7 @@ def environment(objects: Path | None = None) -> dict[str, str]:
         variables["PATH"] = os.pathsep.join(map(str, path))
         variables["VERILATOR_ROOT"] = str(root)
         variables["MAKEFLAGS"] = " ".join(["", "--", *MAKE_VARIABLES, f"PYTHON3={python.name}"])
-        variables["OBJCACHE"] = shlex.join(map(str, launcher))
+        variables["OBJCACHE"] = shlex.join(map(str, launcher)).replace("$", "$$")
     return variables
 
 
@@ -199,7 +202,10 @@ def log_tail(folder: Path, lines: int = 30) -> str:
 
 
 def _verilator() -> tuple[Path, str]:
-    """Return folder and version of the Python package, whatever Verilator is on PATH."""
+    """Return folder and version of the Python package, whatever Verilator is on PATH.
+
+    The folder is one that make can name.
+    """
     try:
         found = importlib.metadata.distribution("verilator")
     except importlib.metadata.PackageNotFoundError:
@@ -218,7 +224,15 @@ def _verilator() -> tuple[Path, str]:
                 f"The program {program} must be installed to simulate with Verilator: "
                 f"install Debian's package {package}"
             )
-    return Path(str(found.locate_file("verilator"))), found.version
+    root = Path(str(found.locate_file("verilator")))
+    return spaceless.copied(root.parent, [root.name]) / root.name, found.version
+
+
+def _cocotb() -> list[Path]:
+    """Return where children find cocotb first: nowhere else, but if make cannot name its place."""
+    parent = Path(str(importlib.metadata.distribution("cocotb").locate_file("")))
+    found = spaceless.copied(parent, ["cocotb", "cocotb_tools"])
+    return [] if found == parent else [found]
 
 
 @functools.cache

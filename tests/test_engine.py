@@ -345,7 +345,24 @@ def test_outside_a_checkout_programs_are_kept_at_home(
 ) -> None:
     (tmp_path / "pyproject.toml").write_text('name = "another"\n')
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert cache_root() == Path.home() / ".cache" / "goldenspike"
+    monkeypatch.setenv("XDG_CACHE_HOME", "elsewhere")  # By the standard only absolute ones count.
+    assert cache_root() == Path.home() / ".cache" / "goldenspike"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    assert cache_root() == tmp_path / "elsewhere" / "goldenspike"
+
+
+def test_the_place_of_the_cache_can_be_named(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOLDENSPIKE_CACHE", "kept")
+    assert cache_root() == Path.cwd() / "kept"
+    engine.load("def run():\n    return 7\n")
+    assert any((Path.cwd() / "kept" / "engine").iterdir())
+    assert not (elsewhere / "build").exists()
+    monkeypatch.setenv("GOLDENSPIKE_CACHE", "")
+    assert cache_root() == elsewhere / "build"
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from goldenspike.hdl.verilog import pull_triggers
-from goldenspike.sim import objcache, simulators, toolchain
+from goldenspike.sim import objcache, simulators, spaceless, toolchain
 from goldenspike.sim.simulators import MissingToolError, SimulationError, build, run
 
 COUNTER = """
@@ -119,6 +120,49 @@ def test_simulators_agree(bench):
         parameters = {"cycles": 40, "name": "\N{GREEK SMALL LETTER BETA}"}
         found = run(made, bench, testcase="sequence", parameters=parameters)
         assert found == {"seen": expected, "name": "\N{GREEK SMALL LETTER BETA}"}
+
+
+@pytest.fixture
+def spaced(tmp_path, monkeypatch):
+    """Have Verilator, cocotb and the cache in folders with spaces in their paths."""
+    site = tmp_path / "a site"
+    for name in ("verilator", "cocotb", "cocotb_tools"):
+        found = importlib.metadata.distribution(name.partition("_")[0])
+        shutil.copytree(str(found.locate_file(name)), site / name)
+        details = f"{found.name}-{found.version}.dist-info"
+        shutil.copytree(str(found.locate_file(details)), site / details, dirs_exist_ok=True)
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("GOLDENSPIKE_CACHE", str(tmp_path / "a $cache"))
+    spaceless.place.cache_clear()
+    yield tmp_path
+    spaceless.place.cache_clear()
+
+
+def test_paths_may_have_spaces(bench, simulator, spaced):
+    made = build(SOURCES, "top", simulator)
+    assert made.folder.is_relative_to(spaced / "a $cache")
+    parameters = {"cycles": 3, "name": ""}
+    assert run(made, bench, testcase="sequence", parameters=parameters)["seen"] == [3, 3, 22]
+    assert build(SOURCES, "top", simulator).seconds == 0
+    assert [path.suffix for path in (spaced / "a $cache/sim/partial").iterdir()] == [".lock"]
+    lint = toolchain.lint([*(made.folder / "source").iterdir()], "top")
+    assert "Warning" in lint
+    assert "No such file" not in lint
+
+
+def test_a_place_without_spaces_is_ours_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    spaceless.place.cache_clear()
+    others = tmp_path / f"goldenspike-{os.getuid()}"
+    others.mkdir()
+    others.chmod(0o777)  # Whoever made it could change what we run.
+    monkeypatch.setattr(spaceless, "FURTHER", (str(tmp_path / "none"),))
+    with pytest.raises(OSError, match="Verilator needs a folder without spaces in its path"):
+        spaceless.place()
+    others.chmod(0o700)
+    assert spaceless.place() == others
+    spaceless.place.cache_clear()
 
 
 def test_parallel_runs_do_not_collide(bench):

@@ -96,7 +96,9 @@ def run(
     verdicts = []
     for one in chosen:
         with console.waiting(f"{one} compiles the core (the first time takes a while)"):
-            built = lockstep.prepare(job.plan, lanes, one, neurons=neurons, waves=waves is not None)
+            built = lockstep.prepare(
+                job.plan, lanes, one, neurons=neurons, waves=waves is not None, kept=True
+            )
         with console.progress() as bars:
             bar = bars.add_task(f"lockstep on {one}", total=trials)
             verdicts.append(

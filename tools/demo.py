@@ -62,7 +62,7 @@ def run(
     console.say("3. The hardware as Verilog")
     top = writing.module_name(NAME)
     with console.waiting("Amaranth and Yosys write it, Yosys and Icarus read it"):
-        text = convert(Core(job.plan, lanes), top)
+        text = convert(Core(job.plan, lanes), top, kept=True)
         results.write_text(out / "core.v", text)
         area = writing.read_back(text, top)
 

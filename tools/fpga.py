@@ -163,7 +163,7 @@ def synthesise(component: Any, family: str, folder: Path | None = None) -> Area:
     if folder is None:
         with TemporaryDirectory() as name:
             return synthesise(component, family, Path(name))
-    text = yosys.rtlil.convert(component, name="core", emit_src=False)
+    text = yosys.netlist(component, "core")
     (folder / "core.il").write_text(text, encoding="utf-8")
     script = SYNTHESIS.format(top="core", family=family, options=OPTIONS[family])
     run_yosys(script, folder, SYNTHESIS_S)

@@ -64,7 +64,7 @@ def run(
         kind: Any = AxiCore if bus == "axi" else Core
         core = kind(job.plan, lanes, neurons)
     with console.waiting("Amaranth and Yosys write the Verilog"):
-        text = convert(core, top)
+        text = convert(core, top, kept=True)
     written = documents(core, top, path, header)
     results.write_text(path, text)
     for place, document in written.items():

@@ -80,6 +80,7 @@ class AxiCore(Unit):
     ) -> None:
         self.core = core = Core(plan, lanes, neurons, digest=digest, bus=True)
         self.map = register_map(core)
+        self.made_of = core.made_of
         self.plan, self.lanes, self.channels = plan, lanes, core.channels
         self.target = AxiLiteTarget(self.map.address_bits)
         self.control = Control(self.map)

@@ -11,6 +11,7 @@ nowhere else::
 from __future__ import annotations
 
 import math
+import re
 from enum import IntEnum
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -24,6 +25,10 @@ from goldenspike.golden.cell import Cell, Nothing, Ports, cell, clamp, select, w
 
 WIDEST = 62
 """Bits of the widest stored quantity: with it, sums and comparisons still fit an int64."""
+FARTHEST = 255
+"""Fraction bits of a format, at most, either way: scales of several formats multiply, and all of
+their products are numbers that a float can hold."""
+SPELLING = re.compile(r"fxp-[su]\d{1,9}/-?\d{1,9}", re.ASCII)
 RANDOM_BITS = 16
 """Bits of the random word that stochastic rounding takes."""
 
@@ -66,7 +71,8 @@ class Format(NamedTuple):
     width
         All bits, the sign included: 1 to 62.
     frac
-        Fraction bits: the value of the last bit is ``2**-frac``. May exceed `width` or be negative.
+        Fraction bits: the value of the last bit is ``2**-frac``. May exceed `width` or be negative:
+        -255 to 255.
     """
 
     signed: bool
@@ -80,21 +86,33 @@ class Format(NamedTuple):
         Raises
         ------
         ValueError
-            If the spelling is another one or the width is not 1 to 62.
+            If the spelling is another one, the width is not 1 to 62, or the fraction bits are not
+            -255 to 255.
         """
-        try:
+        fmt = None
+        if isinstance(text, str) and SPELLING.fullmatch(text):
+            signed, (width, frac) = text[4] == "s", map(int, text[5:].split("/"))
+            cls(signed, width, frac).checked()  # fxpmath would make a table of 2**width entries.
             parsed: Any = Fxp(None, dtype=text)
             fmt = cls(bool(parsed.signed), int(parsed.n_word), int(parsed.n_frac))
-        except (ValueError, TypeError, AttributeError, OverflowError):
-            fmt = None
         if fmt is None or str(fmt) != text:
             raise ValueError(f"Format must be spelt like 'fxp-s16/12', not {text!r}")
-        return fmt.checked()
+        return fmt
 
     def checked(self) -> Format:
-        """Return this format, if its width is one that can be stored."""
+        """Return this format, if it is one that can be stored.
+
+        Raises
+        ------
+        ValueError
+            If its width is not 1 to 62, or its fraction bits are not -255 to 255.
+        """
         if not 1 <= self.width <= WIDEST:
             raise ValueError(f"Width of a format must be 1 to {WIDEST} bits, not {self.width}")
+        if not -FARTHEST <= self.frac <= FARTHEST:
+            raise ValueError(
+                f"Fraction bits of a format must be -{FARTHEST} to {FARTHEST}, not {self.frac}"
+            )
         return self
 
     @classmethod
@@ -128,8 +146,16 @@ class Format(NamedTuple):
         return Format.holding(min(ends), max(ends), self.frac + other.frac)
 
     def nearest(self, value: Any) -> Any:
-        """Return the raw integers nearest to real numbers, ties to even, ends saturated."""
-        numbers = np.asarray(value, dtype=np.float64)
+        """Return the raw integers nearest to real numbers, ties to even, ends saturated.
+
+        Raises
+        ------
+        TypeError
+            If they are no numbers.
+        ValueError
+            If one of them is not finite.
+        """
+        numbers = _real(value)
         raw: Any = Fxp(
             numbers,
             signed=self.signed,
@@ -169,6 +195,23 @@ class Format(NamedTuple):
                 f"{name} must be representable in {self}, not {value!r} (nearest {near!r})"
             )
         return raw
+
+
+def _real(value: Any) -> np.ndarray:
+    """Return finite real numbers as an array of float64; refuse others, naming the first."""
+    given = np.asarray(value)
+    try:
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        numbers = given.astype(np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise TypeError(f"Value must be a real number or an array, not {value!r:.60}") from None
+    if not np.isfinite(numbers).all():
+        bad = float(numbers[~np.isfinite(numbers)].flat[0])
+        count = numbers.size - int(np.isfinite(numbers).sum())
+        share = "" if numbers.ndim == 0 else f" ({count} of {numbers.size} are not finite)"
+        raise ValueError(f"Value must be finite, not {bad!r}{share}")
+    return numbers
 
 
 BIT = Format(False, 1, 0)

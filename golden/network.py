@@ -16,9 +16,13 @@ from goldenspike.golden.parameters import (
     Parameters,
     check_keys,
     choice,
+    flag,
+    integer,
     number,
     positive,
     read_format,
+    real,
+    text,
 )
 
 RESERVED = ("reward", "targets")
@@ -29,15 +33,25 @@ LONGEST = 255
 """The longest delay, in ticks: signals are kept for that long."""
 
 
-def _integer(noun: str, value: int, low: int, high: int) -> None:
-    if type(value) is not int:
-        raise TypeError(f"{noun} must be an integer, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{noun} must be {low} to {high}, not {value!r}")
+def _count(noun: str, value: Any) -> int:
+    return integer(noun, value, 1, LIMIT - 1)
 
 
-def _count(noun: str, value: int) -> None:
-    _integer(noun, value, 1, LIMIT - 1)
+def _keep(description: Any, **values: Any) -> None:
+    """Keep the plain values that checking made of a frozen description's fields."""
+    for name, value in values.items():
+        object.__setattr__(description, name, value)
+
+
+def _format(noun: str, value: Any) -> Format:
+    if not isinstance(value, Format):
+        raise TypeError(f"{noun} must be a format such as 'fxp-s16/12', not {value!r}")
+    return value.checked()
+
+
+def _name(noun: str, value: Any) -> str | None:
+    """Return a name, or None, which stands for none."""
+    return None if value is None else text(noun, value)
 
 
 @dataclass(frozen=True)
@@ -72,9 +86,9 @@ class Population:
     model: Any
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", str(self.name)):
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", text("Name of a population", self.name), re.ASCII):
             raise ValueError(f"Name must be a lower-case identifier, not {self.name!r}")
-        _count(f"Size of {self.name}", self.size)
+        _keep(self, size=_count(f"Size of {self.name}", self.size))
 
 
 @dataclass(frozen=True)
@@ -131,19 +145,24 @@ class Projection:
         return f"{self.pre}_to_{self.post}"
 
     def __post_init__(self) -> None:
-        _integer(f"Delay of {self.name}", self.delay, 0, LONGEST)
+        for key in ("pre", "post"):
+            text(f"{key.capitalize()} of a projection", getattr(self, key))
+        for key in ("receptor", "mirror"):
+            _name(f"{key.capitalize()} of {self.name}", getattr(self, key))
+        _format(f"Weight of {self.name}", self.weight)
         number(f"Initial of {self.name}", self.initial)
-        number(f"Mean of {self.name}", self.mean)
-        choice(f"Pattern of {self.name}", self.pattern, ("full", "blocks", "upper"))
-        if type(self.self_connections) is not bool:
-            raise TypeError(
-                f"Self connections of {self.name} must be true or false, "
-                f"not {self.self_connections!r}"
-            )
-        if not self.self_connections and self.pre != self.post:
-            raise ValueError(f"Self connections of {self.name} must be left out: it has none")
         if not 0 <= self.initial < float("inf"):
             raise ValueError(f"Initial of {self.name} must be 0 or more, not {self.initial!r}")
+        _keep(
+            self,
+            delay=integer(f"Delay of {self.name}", self.delay, 0, LONGEST),
+            initial=real(f"Initial of {self.name}", self.initial),
+            mean=real(f"Mean of {self.name}", self.mean),
+            self_connections=flag(f"Self connections of {self.name}", self.self_connections),
+        )
+        choice(f"Pattern of {self.name}", self.pattern, ("full", "blocks", "upper"))
+        if not self.self_connections and self.pre != self.post:
+            raise ValueError(f"Self connections of {self.name} must be left out: it has none")
 
 
 @dataclass(frozen=True)
@@ -184,12 +203,18 @@ class Reward:
     delay: int = 0
 
     def __post_init__(self) -> None:
+        text("Readout of the reward", self.readout)
         choice("Objective", self.objective, (*catalog.OBJECTIVES, "external"))
+        _format("Reward", self.reward)
+        _format("Target", self.target)
         positive("Scale", self.scale)
-        if type(self.sign) is not bool:
-            raise TypeError(f"Sign must be true or false, not {self.sign!r}")
-        _integer("Period", self.period, 0, LIMIT - 1)
-        _integer("Delay of the reward", self.delay, 0, LONGEST)
+        _keep(
+            self,
+            scale=real("Scale", self.scale),
+            sign=flag("Sign", self.sign),
+            period=integer("Period", self.period, 0, LIMIT - 1),
+            delay=integer("Delay of the reward", self.delay, 0, LONGEST),
+        )
         if self.delay and not self.period:
             raise ValueError(f"Delay of the reward must be 0 without a period, not {self.delay}")
 
@@ -217,7 +242,8 @@ class Network:
     readout: str | None = None
 
     def __post_init__(self) -> None:
-        _count("Ticks", self.ticks)
+        _name("Readout", self.readout)
+        _keep(self, ticks=_count("Ticks", self.ticks))
         for p in self.populations if self.reward is not None else ():
             if p.name in RESERVED:
                 raise ValueError(f"Name must be none of {', '.join(RESERVED)}, not {p.name!r}")
@@ -246,7 +272,8 @@ def _field(data: dict[str, Any], cls: Any, where: str, **given: Any) -> Any:
     try:
         return cls(**{**values, **given})
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{where}: {error}") from None
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{where}: {error}") from None
 
 
 def _names(cls: Any) -> list[str]:

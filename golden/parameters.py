@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import difflib
 import enum
+import functools
+import math
+import operator
 from dataclasses import MISSING, dataclass, fields
 from types import UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from goldenspike.golden.fixed import Format
 
@@ -19,6 +24,7 @@ def nearest_word(word: str, words: Any) -> str:
 
 def choice(noun: str, value: Any, allowed: Any) -> None:
     """Raise ValueError unless `value` is one of `allowed`."""
+    allowed = tuple(allowed)  # Of a dict or a set, `in` would ask for the hash of any value.
     if value not in allowed:
         listed = ", ".join(repr(a) for a in allowed)
         hint = nearest_word(value, allowed)
@@ -37,6 +43,7 @@ def positive(noun: str, value: float) -> None:
     number(noun, value)
     if not 0 < value < float("inf"):
         raise ValueError(f"{noun} must be above 0, not {value!r}")
+    real(noun, value)
 
 
 def check_keys(where: str, data: Any, allowed: Any, required: Any = ()) -> None:
@@ -75,9 +82,76 @@ def read_format(noun: str, value: Any) -> Format:
 
 
 def number(noun: str, value: Any) -> None:
-    """Raise TypeError unless `value` is an integer or a float."""
-    if type(value) not in (int, float):
+    """Raise TypeError unless `value` is an integer or a float, numpy's among them."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{noun} must be a number, not {value!r}")
+
+
+def real(noun: str, value: Any) -> float:
+    """Return a finite number as a float.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer and no float, numpy's among them.
+    ValueError
+        If it is not finite, or too large for a float.
+    """
+    number(noun, value)
+    try:
+        found = float(value)
+    except OverflowError:
+        raise ValueError(f"{noun} must be below 1.8e308, not {brief(value)}") from None
+    if not math.isfinite(found):
+        raise ValueError(f"{noun} must be finite, not {found!r}")
+    return found
+
+
+def integer(noun: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return an integer of any kind, numpy's too, as a Python integer.
+
+    Raises
+    ------
+    TypeError
+        If it is none: booleans and floats are not.
+    ValueError
+        If it is not ``low..high``.
+    """
+    try:
+        found = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        found = None
+    if found is None:
+        raise TypeError(f"{noun} must be an integer, not {value!r}")
+    if (low is not None and found < low) or (high is not None and found > high):
+        raise ValueError(f"{noun} must be {low} to {high}, not {brief(found)}")
+    return found
+
+
+def text(noun: str, value: Any) -> str:
+    """Return `value`; raise TypeError unless it is a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{noun} must be a name, not {value!r}")
+    return value
+
+
+def flag(noun: str, value: Any) -> bool:
+    """Return a boolean, or numpy's, as a Python boolean.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{noun} must be true or false, not {value!r}")
+    return bool(value)
+
+
+def brief(value: Any) -> str:
+    """Return an integer's digits, or how many there are if they would fill lines."""
+    bits = int(value).bit_length()
+    return f"{value}" if bits < 128 else f"an integer of {bits} bits"
 
 
 def _convert(kind: Any, value: Any, noun: str) -> Any:
@@ -97,10 +171,37 @@ def _convert(kind: Any, value: Any, noun: str) -> Any:
             raise TypeError(f"{noun} must be a list of {of.__name__}, not {value!r}")
         return tuple(_convert(of, item, f"Item of {noun}") for item in value)
     if kind is float and type(value) in (int, float):
-        return float(value)
+        return value if type(value) is float else real(noun, value)  # NaN is for Params to name.
     if kind in (int, str, bool) and type(value) is kind:
         return value
     raise TypeError(f"{noun} must be of type {getattr(kind, '__name__', kind)}, not {value!r}")
+
+
+@functools.cache
+def _kinds(cls: Any) -> dict[str, Any]:
+    """Return the kind of every field of a description."""
+    return get_type_hints(cls)
+
+
+PLAIN: dict[Any, Any] = {int: integer, float: real, bool: flag, str: text}
+"""What makes plain values of what Python code gives, by kind."""
+
+
+def _plain(kind: Any, value: Any, noun: str) -> Any:
+    """Return a field's value as it is kept: plain numbers; raise TypeError for another kind."""
+    if isinstance(kind, UnionType):
+        if value is None:
+            return None
+        kind = get_args(kind)[0]
+    if kind in PLAIN:
+        return PLAIN[kind](noun, value)
+    if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        return tuple(_plain(get_args(kind)[0], item, f"Item of {noun}") for item in value)
+    if isinstance(kind, enum.EnumMeta) and value in list(kind):
+        return kind(value)
+    if kind is not Any and isinstance(kind, type) and not isinstance(value, kind):
+        raise TypeError(f"{noun} must be of type {kind.__name__}, not {value!r}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -108,7 +209,19 @@ class Parameters:
     """Base of frozen dataclasses that can be read from and written to TOML tables."""
 
     def __post_init__(self) -> None:
-        """Check the values; there is none to check."""
+        """Make plain values of what is given; models check theirs after that.
+
+        Raises
+        ------
+        TypeError
+            If a value is of another kind than its field.
+        ValueError
+            If a number is not finite.
+        """
+        for f in fields(self):
+            noun = f.name.replace("_", " ").capitalize()
+            value = _plain(_kinds(type(self))[f.name], getattr(self, f.name), noun)
+            object.__setattr__(self, f.name, value)
 
     @classmethod
     def read(cls, data: dict[str, Any], where: str) -> Self:
@@ -124,14 +237,15 @@ class Parameters:
             f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING
         ]
         check_keys(where, data, known, required)
-        hints = get_type_hints(cls)
+        hints = _kinds(cls)
         values = {
             key: _convert(hints[key], value, f"{key} of {where}") for key, value in data.items()
         }
         try:
             return cls(**values)
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
+        except (ValueError, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{where}: {error}") from None
 
     def write(self) -> dict[str, Any]:
         """Return plain data that :meth:`read` reads; defaults are left out."""

@@ -31,7 +31,7 @@ from typing import Any
 import tomli_w
 
 from goldenspike.golden.network import Network, read_network, write_network
-from goldenspike.golden.parameters import check_keys, choice, nearest_word
+from goldenspike.golden.parameters import check_keys, choice, integer, nearest_word
 from goldenspike.tools import experiments, tasks
 from goldenspike.tools.console import InputError, input_errors
 
@@ -68,15 +68,9 @@ class Experiment:
     metric: str | None = None
 
     def __post_init__(self) -> None:
-        _integer("Seed", self.seed, 0, COUNTED - 1)
-        _integer("Trials", self.trials, 1, COUNTED - 1)
-
-
-def _integer(noun: str, value: Any, low: int, high: int) -> None:
-    if type(value) is not int:
-        raise TypeError(f"{noun} must be an integer, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{noun} must be {low} to {high}, not {value!r}")
+        for name, low in (("seed", 0), ("trials", 1)):
+            value = integer(name.capitalize(), getattr(self, name), low, COUNTED - 1)
+            object.__setattr__(self, name, value)
 
 
 def shipped() -> dict[str, Path]:

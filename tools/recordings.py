@@ -127,6 +127,7 @@ class RecordedParams(Parameters):
     validation: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("hold", "window"):
             value = getattr(self, name)
             if value < 1:

@@ -86,6 +86,7 @@ class Params(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choice("Function", self.function, ("identity", "hard_sigmoid"))
         positive("Slope", self.slope)
         deterministic("Rounding of an error", self.rounding)

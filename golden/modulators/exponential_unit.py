@@ -61,6 +61,7 @@ class Params(Parameters):
     shift: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         number("Shift", self.shift)
         if not abs(self.shift) < float("inf"):
             raise ValueError(f"Shift must be finite, not {self.shift!r}")

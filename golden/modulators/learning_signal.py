@@ -61,6 +61,7 @@ class Params(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         deterministic("Rounding of a learning signal", self.rounding)
 
     def constants(self, current: Format, activity: Format) -> Constants:

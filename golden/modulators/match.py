@@ -68,6 +68,7 @@ class Params(Parameters):
     window: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.constants(BIT, BIT)
 
     def constants(self, choice: Format, target: Format) -> Constants:

@@ -37,6 +37,7 @@ class Params(Parameters):
     conditions: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Rate", self.rate)
         unit("Rate", self.rate)
         RATE.constant(self.rate, "Rate")

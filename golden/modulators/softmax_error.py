@@ -118,6 +118,7 @@ class Params(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         deterministic("Rounding of an error", self.rounding)
 
     def constants(self, signal: Format, total: Format, target: Format) -> Constants:

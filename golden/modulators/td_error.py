@@ -78,6 +78,7 @@ class Params(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Gamma", self.gamma)
         deterministic("Rounding of an error", self.rounding)
         self.factor.factor(self.gamma, "Gamma")

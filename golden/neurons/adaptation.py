@@ -102,6 +102,7 @@ class AdaptiveParams(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Decay", self.decay)
         positive("Threshold", self.threshold)
         unit("Rho", self.rho)

@@ -103,6 +103,7 @@ class Params(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Leak", self.leak)
         for name in ("rest", *POTENTIALS):
             number(spoken(name), getattr(self, name))

@@ -75,6 +75,7 @@ class Params(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Decay", self.decay)
         choice("Drive", self.drive, ("one", "complement"))
         deterministic("Rounding of a neuron", self.rounding)

@@ -108,6 +108,7 @@ class Params(Parameters):
     refractory: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Decay", self.decay)
         positive("Threshold", self.threshold)
         choice("Drive", self.drive, ("one", "complement"))

@@ -76,6 +76,7 @@ class Params(Parameters):
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choice("Function", self.function, ("tanh", "sigmoid"))
         number("Tau", self.tau)
         if not 1 <= self.tau < float("inf"):

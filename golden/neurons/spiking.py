@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import align, cell, clamp, select
 from goldenspike.golden.fixed import Format, requantize
+from goldenspike.golden.parameters import integer
 
 LONGEST = (1 << 16) - 2
 """Ticks of the longest refractory period: `spike` then fills 16 bits."""
@@ -52,10 +53,7 @@ def drive_factor(drive: str, decay: float) -> float:
 
 def check_refractory(ticks: Any) -> None:
     """Raise TypeError or ValueError unless `ticks` is a refractory period."""
-    if type(ticks) is not int:
-        raise TypeError(f"Refractory must be an integer, not {ticks!r}")
-    if not 0 <= ticks <= LONGEST:
-        raise ValueError(f"Refractory must be 0 to {LONGEST}, not {ticks!r}")
+    integer("Refractory", ticks, 0, LONGEST)
 
 
 def countdown(refractory: int) -> Format:

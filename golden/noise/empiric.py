@@ -46,6 +46,7 @@ class Params(Parameters):
     factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Probability", self.probability)
         if self.probability >= 1:
             raise ValueError(f"Probability must be below 1, not {self.probability!r}")

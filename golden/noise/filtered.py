@@ -38,6 +38,7 @@ class Params(Parameters):
     factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         pole.held_decay(self.decay, self.factor)
         if not self.noise.signed:
             raise ValueError(f"Noise must be signed, not {self.noise}")

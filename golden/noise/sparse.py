@@ -42,6 +42,7 @@ class Params(Parameters):
     probability: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Probability", self.probability)
         unit("Probability", self.probability)
         self.constants(SIGN)

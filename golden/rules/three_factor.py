@@ -21,7 +21,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, select
-from goldenspike.golden.fixed import BIT, RANDOM, Format, Overflow, Rounding, requantize
+from goldenspike.golden.fixed import (
+    BIT,
+    FARTHEST,
+    RANDOM,
+    Format,
+    Overflow,
+    Rounding,
+    requantize,
+)
 from goldenspike.golden.parameters import Parameters, positive
 from goldenspike.golden.randomness import Distribution
 
@@ -190,7 +198,18 @@ class FactorOutputs(NamedTuple):
 def factor_constants(
     rate: float, reward: Format, factor: Format, bits: int = RATE_BITS
 ) -> FactorConstants:
-    """Return the integers for a real rate, kept to `bits` significant bits."""
+    """Return the integers for a real rate, kept to `bits` significant bits.
+
+    Raises
+    ------
+    ValueError
+        If the rate is beyond what any format can have as a factor.
+    """
+    least = 2.0**-FARTHEST
+    if not least <= rate <= 1 / least:
+        raise ValueError(
+            f"Rate, of eta and what scales it, must be {least:.3g} to {1 / least:.3g}, not {rate!r}"
+        )
     fmt = Format(False, bits, bits - 1 - math.floor(math.log2(rate)))
     raw = fmt.nearest(rate)
     return FactorConstants(fmt, reward, factor, raw, fmt.frac + reward.frac)

@@ -48,6 +48,7 @@ class Params(Parameters):
     factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Utilization", self.utilization)
         unit("Utilization", self.utilization)
         unit("Facilitation decay", self.facilitation_decay)

@@ -38,6 +38,7 @@ class Params(Parameters):
     factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Decay", self.decay)
         self.constants(BIT)
 

@@ -55,6 +55,7 @@ class Params(Parameters):
     held_out: int = 8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, least in (
             ("groups", 2),
             ("group", 2),

@@ -36,6 +36,7 @@ class Params(Parameters):
     extent: float = 3.2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Extent", self.extent)
 
 

@@ -58,6 +58,7 @@ class Params(Parameters):
     held_out: int = 50
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("cues", "cue", "recall", "group", "train", "held_out"):
             if getattr(self, name) < 1:
                 noun = name.capitalize().replace("_", "-")

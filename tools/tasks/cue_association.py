@@ -75,6 +75,7 @@ class Params(Parameters):
     held_out: int = 128
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("cues", "group", "cue", "reward", "train", "held_out"):
             if getattr(self, name) < 1:
                 noun = name.capitalize().replace("_", "-")

@@ -73,6 +73,7 @@ class Params(Parameters):
     held_out: int = 256
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("cues", "group", "cue", "recall", "wait", "train", "held_out"):
             if getattr(self, name) < 1:
                 noun = name.capitalize().replace("_", "-")

@@ -40,6 +40,7 @@ class Params(Parameters):
     repeats: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Hit", self.hit)
         unit("Miss", self.miss)
 

@@ -39,6 +39,7 @@ class Params(Parameters):
     response: int = 8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("stimulus", "delay", "response"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name.capitalize()} must be 1 or more ticks, not 0 or less")

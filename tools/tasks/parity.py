@@ -41,6 +41,7 @@ class Params(Parameters):
     order: str = "random"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 2 <= self.bits <= MOST_BITS:
             raise ValueError(f"Bits must be 2 to {MOST_BITS}, not {self.bits!r}")
         choice("Order", self.order, ("cyclic", "random", "together"))

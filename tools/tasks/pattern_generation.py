@@ -40,6 +40,7 @@ class Params(Parameters):
     rate: float = 0.05
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unit("Rate", self.rate)
 
 

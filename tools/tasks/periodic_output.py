@@ -56,6 +56,7 @@ class Params(Parameters):
     size: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choice("Shape", self.shape, tuple(SHAPES))
         if self.cycles < 1:
             raise ValueError(f"Cycles must be 1 or more, not {self.cycles!r}")

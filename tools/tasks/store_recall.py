@@ -49,6 +49,7 @@ class Params(Parameters):
     held_out: int = 100
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, least in (
             ("values", 2),
             ("steps", 2),

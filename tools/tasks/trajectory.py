@@ -50,6 +50,7 @@ class Params(Parameters):
     judged: int = 256
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("teacher", "connected", "averaged", "judged"):
             positive(name.capitalize(), getattr(self, name))
 

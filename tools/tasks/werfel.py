@@ -38,6 +38,7 @@ class Params(Parameters):
     judged: int = 1000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("Teacher", self.teacher)
         positive("Judged", self.judged)
 

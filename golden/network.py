@@ -242,6 +242,8 @@ class Network:
     readout: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.populations:
+            raise ValueError("Population of a network must be one or more tables, not none")
         _name("Readout", self.readout)
         _keep(self, ticks=_count("Ticks", self.ticks))
         for p in self.populations if self.reward is not None else ():

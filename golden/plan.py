@@ -40,6 +40,7 @@ from goldenspike.golden.rules import (
     node_perturbation,
     three_factor,
 )
+from goldenspike.golden.start import check_start
 from goldenspike.golden.synapses import delta
 
 __all__ = ["PASSES", "UNUSED", "UPDATE", "Plan", "Variable", "plan"]
@@ -377,6 +378,9 @@ def plan(network: Network) -> Plan:
                 q.mirror,
             )
         )
+    for q in projections:
+        if q.mirror is None:
+            check_start(q)
     if reward is not None and not any(q.rule for q in projections):
         raise ValueError("Reward must have a rule to serve, not none")
     neurons = [p for p in populations.values() if p.module is not None]

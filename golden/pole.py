@@ -50,7 +50,7 @@ def constants(
     return Constants(y, x, frac, *shifts, raw_decay, raw_gain)
 
 
-def held_decay(decay: float, factor: Format) -> float:
+def held_decay(decay: float, factor: Format, noun: str = "Decay") -> float:
     """Return the decay that a format holds, which must let go of the past.
 
     Raises
@@ -58,11 +58,11 @@ def held_decay(decay: float, factor: Format) -> float:
     ValueError
         Unless the decay is 0 to 1 and what the format makes of it is below 1.
     """
-    unit("Decay", decay)
-    raw, frac = factor.factor(decay, "Decay")
+    unit(noun, decay)
+    raw, frac = factor.factor(decay, noun)
     held = raw * 2.0**-frac
     if held >= 1:
-        raise ValueError(f"Decay must be below 1 in {factor}, not {decay!r}")
+        raise ValueError(f"{noun} must be below 1 in {factor}, not {decay!r}")
     return held
 
 

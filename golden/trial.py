@@ -17,12 +17,14 @@ import numpy as np
 
 from goldenspike.golden import activity, engine, randomness
 from goldenspike.golden.fixed import WIDEST, Format
-from goldenspike.golden.parameters import choice
+from goldenspike.golden.parameters import choice, integer
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.planned import PlannedPopulation, PlannedProjection
 from goldenspike.golden.program import program
-from goldenspike.golden.randomness import Distribution, Stream
+from goldenspike.golden.start import Start, check_memory, initial_weights, real_weights, started
 from goldenspike.golden.synapses import delta
+
+__all__ = ["Outcome", "Session", "Stimulus", "in_parallel", "initial_weights"]
 
 WIDE = Format(True, WIDEST, 0)
 """Room for an exact sum."""
@@ -124,19 +126,27 @@ class Session:
         State by name, such as ``"pixels_to_classes.w"``; raw integers, or real numbers if ideal.
     trial
         Number of the next learning trial: the counter of the perturbations.
+    starts
+        By projection, what its format and its rule's bounds did to the weights it started with.
+
+    Raises
+    ------
+    ValueError
+        If the network does not fit the memory of this machine.
     """
 
     def __init__(self, plan: Plan, seed: int = 0, kind: str = "compiled") -> None:
         choice("Engine", kind, ENGINES)
-        check_seed(seed)
-        self.plan, self.seed, self.kind, self.trial = plan, seed, kind, 0
+        check_memory(plan)
+        self.plan, self.seed, self.kind, self.trial = plan, check_seed(seed), kind, 0
+        self.starts: dict[str, Start] = {}
         self.arrays: dict[str, np.ndarray] = {}
         self._scratch: dict[str, np.ndarray] = {}
         self._constants: dict[str, Any] = {}
         self._allocate()
         for q in plan.projections:
             if q.mirror is None:
-                self.set_weights(q.name, initial_weights(plan, q.name, seed))
+                self.start_weights(q.name, real_weights(q, self.seed))
             if q.learner is not None:
                 self.set_fixed(q)
 
@@ -290,11 +300,7 @@ class Session:
             If the shape is another one, a weight is beyond its format, one from a neuron to itself
             is not 0 where there is none, or the weights are another projection's.
         """
-        q = next(q for q in self.plan.projections if q.name == projection)
-        if q.mirror is not None:
-            raise ValueError(
-                f"Weights of {projection} must be left to {q.mirror}, which it mirrors"
-            )
+        q = self._own(projection)
         array = self.arrays[f"{projection}.w"]
         fmt = self.plan.variables[f"{projection}.w"].format
         raw = np.asarray(raw)
@@ -303,9 +309,47 @@ class Session:
             raise ValueError(f"Weights of {projection} from a neuron to itself must be 0")
         array[...] = fmt.to_float(raw) if self.kind == "ideal" else raw
 
+    def start_weights(self, projection: str, real: Any) -> None:
+        """Set the weights, ``(pre, post)``, real numbers, that a projection starts with.
+
+        They are rounded, and in fixed point clipped to the format and to the bounds of the rule;
+        :attr:`starts` tells how many were.
+
+        Raises
+        ------
+        ValueError
+            If they are of another shape or not finite, one from a neuron to itself is not 0 where
+            there is none, or the weights are another projection's.
+        """
+        q = self._own(projection)
+        given = np.asarray(real, np.float64)
+        array = self.arrays[f"{projection}.w"]
+        if given.shape != array.shape:
+            noun = f"Weights of {projection}"
+            raise ValueError(f"{noun} must be of shape {array.shape}, not {given.shape}")
+        raw, rounded, self.starts[projection] = started(q, given)
+        self.set_weights(projection, raw)
+        if self.kind == "ideal":
+            array[...] = rounded
+
+    def _planned(self, projection: str) -> PlannedProjection:
+        """Return a projection of the plan by its name."""
+        known = {q.name: q for q in self.plan.projections}
+        choice("Projection", projection, known)
+        return known[projection]
+
+    def _own(self, projection: str) -> PlannedProjection:
+        """Return a projection of the plan that has weights of its own."""
+        q = self._planned(projection)
+        if q.mirror is not None:
+            raise ValueError(
+                f"Weights of {projection} must be left to {q.mirror}, which it mirrors"
+            )
+        return q
+
     def weights(self, projection: str) -> np.ndarray:
         """Return a copy of a projection's weights as real numbers, ``(pre, post)``."""
-        mirror = next(q.mirror for q in self.plan.projections if q.name == projection)
+        mirror = self._planned(projection).mirror
         if mirror is not None:
             return self.weights(mirror).T
         raw = self.arrays[f"{projection}.w"]
@@ -330,6 +374,7 @@ class Session:
     def copy(self, seed: int | None = None) -> Session:
         """Return an independent session in the same state, with another seed if given."""
         other = copy.copy(self)
+        other.starts = dict(self.starts)
         other.arrays = {k: v.copy() for k, v in self.arrays.items()}
         other._scratch = {k: v.copy() for k, v in self._scratch.items()}
         other.seed = self.seed if seed is None else check_seed(seed)
@@ -356,7 +401,7 @@ class Session:
             ``(trials, passes)``, the errors of an external objective, where they are known.
         """
         outcome = self._run(PASSES | UPDATE, stimulus, samples, **more)
-        self.trial = (self.trial + len(samples)) & randomness.MASK
+        self.trial = (self.trial + len(outcome.errors)) & randomness.MASK
         return outcome
 
     def evaluate(self, stimulus: Stimulus, samples: Any, **more: Any) -> Outcome:
@@ -402,6 +447,7 @@ class Session:
     ) -> Outcome:
         plan = self.plan
         real = self.kind == "ideal"
+        samples = check_samples(samples)
         count = len(samples)
         wide = np.float64 if real else object if self.kind == "python" else np.int64
         self._check(stimulus, samples)
@@ -427,7 +473,7 @@ class Session:
             "seed": self.seed,
             "ticks": plan.ticks,
             "zero": 0.0 if real else 0,
-            "samples": np.asarray(samples, np.int64),
+            "samples": samples,
             "conditions": self._conditions(stimulus),
             "external": known,
             "targets": self._signal(stimulus.targets, self._target_format()),
@@ -470,7 +516,7 @@ class Session:
             kinds = self.plan.reward.baselines // self.plan.reward.bins
         if stimulus.conditions is None:
             return np.zeros(stimulus.size, np.int64)
-        given = np.asarray(stimulus.conditions)
+        given = whole("Conditions", stimulus.conditions)
         if given.shape != (stimulus.size,):
             raise ValueError(f"Conditions must be of shape ({stimulus.size},), not {given.shape}")
         if given.size and not 0 <= given.min() <= given.max() < kinds:
@@ -488,7 +534,7 @@ class Session:
             return fmt.to_float(raw)
         return raw.astype(object if self.kind == "python" else storage(fmt))
 
-    def _check(self, stimulus: Stimulus, samples: Any) -> None:
+    def _check(self, stimulus: Stimulus, samples: np.ndarray) -> None:
         plan = self.plan
         size = stimulus.size
         choice("Sources of a stimulus", set(stimulus.inputs), ({p.name for p in plan.sources},))
@@ -502,44 +548,60 @@ class Session:
             wanted["targets"] = stimulus.targets, shape, plan.reward.target
         for name, (raw, shape, fmt) in wanted.items():
             check_raw(f"Signals of {name}", np.asarray(raw), shape, fmt)
-        if len(samples) and not 0 <= min(samples) <= max(samples) < size:
-            raise ValueError(f"Samples must be 0 to {size - 1}, not {min(samples)}..{max(samples)}")
+        if samples.size and not 0 <= samples.min() <= samples.max() < size:
+            ends = f"{samples.min()}..{samples.max()}"
+            raise ValueError(f"Samples must be 0 to {size - 1}, not {ends}")
 
 
-def check_seed(seed: int) -> int:
-    """Return a seed that is one, or raise ValueError."""
-    if type(seed) is not int or not 0 <= seed < 1 << 32:
-        raise ValueError(f"Seed must be 0 to {(1 << 32) - 1}, not {seed!r}")
-    return seed
+def check_seed(seed: Any) -> int:
+    """Return a seed that is one, as a Python integer, or raise ValueError or TypeError."""
+    return integer("Seed", seed, 0, (1 << 32) - 1)
+
+
+def check_samples(samples: Any) -> np.ndarray:
+    """Return the numbers of samples, ``(trials,)``, or raise ValueError or TypeError."""
+    numbers = whole("Samples", samples)
+    if numbers.ndim != 1:
+        raise ValueError(f"Samples must be of shape (trials,), not {numbers.shape}")
+    return numbers
+
+
+def whole(noun: str, values: Any) -> np.ndarray:
+    """Return integers, of any kind, as an array of int64.
+
+    Raises
+    ------
+    TypeError
+        If there are others among them: masks are not numbers of what they select.
+    """
+    given = np.asarray(values)
+    if not given.size:
+        return given.astype(np.int64)
+    if given.dtype == bool:
+        raise TypeError(f"{noun} must be integers, not a mask: take np.flatnonzero of it")
+    if given.dtype == object:
+        return np.array(_integers(noun, given), np.int64).reshape(given.shape)
+    if not np.issubdtype(given.dtype, np.integer):
+        raise TypeError(f"{noun} must be integers, not {given.dtype}")
+    return given.astype(np.int64)
+
+
+def _integers(noun: str, given: np.ndarray) -> list[int]:
+    """Return the items of an array of objects as Python integers; raise TypeError for others."""
+    return [integer(f"Item {place} of {noun}", item) for place, item in enumerate(given.flat)]
 
 
 def check_raw(noun: str, raw: np.ndarray, shape: tuple[int, ...], fmt: Format) -> None:
     """Raise unless an array has a shape, and holds integers of a format."""
     if raw.shape != shape:
         raise ValueError(f"{noun} must be of shape {shape}, not {raw.shape}")
-    if not (np.issubdtype(raw.dtype, np.integer) or raw.dtype == object):
+    if raw.dtype == object:
+        _integers(noun, raw)
+    elif not np.issubdtype(raw.dtype, np.integer):
         raise TypeError(f"{noun} must be raw integers, not {raw.dtype}")
     if raw.size and (raw.min() < fmt.low or raw.max() > fmt.high):
         bad = int(raw.min() if raw.min() < fmt.low else raw.max())
         raise ValueError(f"{noun} must fit {fmt}, not {bad}")
-
-
-def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
-    """Return a projection's initial weights, raw: popcount Gaussians of its `mean` and spread."""
-    q = next(q for q in plan.projections if q.name == projection)
-    distribution = Distribution.GAUSSIAN
-    size = q.pre.size * q.post.size
-    drawn = randomness.variates(seed, Stream.INITIAL_WEIGHT + q.number, 0, int(distribution), size)
-    real = q.description.mean + drawn * (q.description.initial / distribution.variance**0.5)
-    weights = q.weight.nearest(real).reshape(q.pre.size, q.post.size)
-    if q.description.pattern == "blocks":
-        blocks = np.arange(q.pre.size) * q.post.size // q.pre.size
-        weights[blocks[:, None] != np.arange(q.post.size)] = 0
-    if q.description.pattern == "upper":
-        weights = np.triu(weights)
-    if not q.description.self_connections:
-        np.fill_diagonal(weights, 0)
-    return weights
 
 
 def in_parallel(things: Sequence[Any], work: Callable[[Any], Any], threads: int) -> list:

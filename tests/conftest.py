@@ -259,7 +259,7 @@ def conductances() -> Network:
         (*three(Source(), CONDUCTANCES, READOUT), Population("i", 3, Source())),
         (
             excited,
-            Projection("i", "h", F("fxp-u8/8"), delay=1, mean=0.05, **inhibiting),
+            Projection("i", "h", F("fxp-u8/8"), delay=1, mean=0.0625, **inhibiting),
             Projection("h", "b", WEIGHT, mean=1.0, pattern="blocks"),
         ),
         Reward("b", "squared_error", running_mean.Params(0.25), F("fxp-s20/8"), F("fxp-s8/4")),
@@ -280,7 +280,7 @@ def online(kind: Any = online_conductance_perturbation, **more: Any) -> Network:
         three(Source(), CONDUCTANCES, READOUT),
         (
             excited,
-            Projection("h", "h", F("fxp-u8/8"), delay=2, mean=0.05, rule=random),
+            Projection("h", "h", F("fxp-u8/8"), delay=2, mean=0.0625, rule=random),
             Projection("h", "b", WEIGHT, mean=1.0, pattern="blocks"),
         ),
         Reward("b", "squared_error", mean, F("fxp-s20/8"), F("fxp-s8/4"), period=2, **more),

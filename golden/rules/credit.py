@@ -57,7 +57,7 @@ class CreditParams(Parameters):
     discount_factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
-        pole.held_decay(self.discount, self.discount_factor)
+        pole.held_decay(self.discount, self.discount_factor, "Discount")
         if not self.credit.signed:
             raise ValueError(f"Credit must be signed, not {self.credit}")
         super().__post_init__()

@@ -60,7 +60,7 @@ class Params(TraceParams, SurrogateParams, LearningParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        pole.held_decay(self.filter_decay, self.filter_factor)
+        pole.held_decay(self.filter_decay, self.filter_factor, "Filter decay")
         if (self.eligibility is not None) != self.local:
             needed = "given" if self.local else "left out"
             raise ValueError(f"Eligibility must be {needed} for {self.kind}")

@@ -49,8 +49,8 @@ class Params(eprop.Params):
     beta_factor: Format = Format(False, 18, 16)
 
     def __post_init__(self) -> None:
-        local_gradient.checked(self.adapting())
         super().__post_init__()
+        local_gradient.checked(self.adapting())
 
     @property
     def local(self) -> bool:

@@ -59,7 +59,7 @@ class Params(stdp.PairParams, bounded.BoundedParams, EligibilityParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        pole.held_decay(self.eligibility_decay, self.eligibility_factor)
+        pole.held_decay(self.eligibility_decay, self.eligibility_factor, "Eligibility decay")
         choice("Coefficients", self.coefficients, ("shared", "synapse"))
 
     @property

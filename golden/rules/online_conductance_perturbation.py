@@ -41,7 +41,7 @@ class Params(EmpiricParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        pole.held_decay(self.eligibility_decay, self.eligibility_factor)
+        pole.held_decay(self.eligibility_decay, self.eligibility_factor, "Eligibility decay")
 
     def ideal(self, constants: Any) -> Any:
         """Return the real numbers in the integers' place: the float64 model."""

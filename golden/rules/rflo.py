@@ -56,12 +56,12 @@ class Params(LearningParams):
     tau_factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choice("Function", self.function, ("tanh", "sigmoid"))
         number("Tau", self.tau)
         if not 1 <= self.tau < float("inf"):
             raise ValueError(f"Tau must be 1 or more, not {self.tau!r}")
         self.tau_factor.factor(1.0 / self.tau, "1/tau")
-        super().__post_init__()
 
     @property
     def skips(self) -> bool:

@@ -58,8 +58,8 @@ class PairParams(UpdateParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for decay in (self.pre_decay, self.post_decay):
-            pole.held_decay(decay, self.trace_factor)
+        pole.held_decay(self.pre_decay, self.trace_factor, "Pre decay")
+        pole.held_decay(self.post_decay, self.trace_factor, "Post decay")
         self.trace.constant(1.0, "Trace of a spike")
         self.amplitudes()
 

@@ -97,13 +97,13 @@ class SurrogateParams(Parameters):
     trial_ticks: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choice("Surrogate", self.surrogate, KINDS)
         positive("Height", self.height)
         positive("Width", self.width)
         self._check_steps()
         self._check_psi()
         self._check_regularization()
-        super().__post_init__()
 
     def _check_regularization(self) -> None:
         given = [name for name in REGULARIZED if getattr(self, name) is not None]
@@ -142,7 +142,7 @@ class SurrogateParams(Parameters):
         raws = [round(value * 2.0**self.psi.frac) for value in values]
         if not any(raws) or not self.psi.low <= min(raws) <= max(raws) <= self.psi.high + 1:
             ends = f"{min(values)!r} to {max(values)!r}" if len(values) > 1 else f"{values[0]!r}"
-            raise ValueError(f"Psi must be a format that holds {ends}, not {self.psi}")
+            raise ValueError(f"Psi must be a format that holds the height {ends}, not {self.psi}")
         if self.surrogate in TABLED:
             self._table()
 

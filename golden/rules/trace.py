@@ -40,9 +40,9 @@ class TraceParams(Parameters):
     trace_factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
-        pole.held_decay(self.trace_decay, self.trace_factor)
-        choice("Gain", self.gain, ("one", "complement"))
         super().__post_init__()
+        pole.held_decay(self.trace_decay, self.trace_factor, "Trace decay")
+        choice("Gain", self.gain, ("one", "complement"))
 
     def filtered(self, cell: Cell, signal: Format) -> Part:
         """Return the filter of a signal, by one of this module's cells."""

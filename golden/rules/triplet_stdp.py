@@ -51,7 +51,7 @@ class Params(TickParams):
     drive
         Format of potentiate and depress, in weight units per unit of trace.
     multiple
-        Of its initial weight, above 0, that a weight may reach.
+        Of its initial weight, 1 or more, that a weight may reach.
     bound
         Format of the bounds: that of the weights without their sign.
     trace_factor
@@ -75,9 +75,14 @@ class Params(TickParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for decay in (self.r1_decay, self.r2_decay, self.o1_decay, self.o2_decay):
-            pole.held_decay(decay, self.trace_factor)
+        for name in ("r1_decay", "r2_decay", "o1_decay", "o2_decay"):
+            noun = name.capitalize().replace("_", " ")
+            pole.held_decay(getattr(self, name), self.trace_factor, noun)
         positive("Multiple", self.multiple)
+        if self.multiple < 1:
+            raise ValueError(
+                f"Multiple must be 1 or more, as weights start within it, not {self.multiple!r}"
+            )
         self.pre(BIT)
         self.post({"signal": BIT})
 

@@ -128,6 +128,9 @@ class Session:
         Number of the next learning trial: the counter of the perturbations.
     starts
         By projection, what its format and its rule's bounds did to the weights it started with.
+    watch
+        A :class:`~goldenspike.golden.health.Watch` that is told of every call of :meth:`learn`, or
+        None; copies of the session tell the same one.
 
     Raises
     ------
@@ -140,6 +143,7 @@ class Session:
         check_memory(plan)
         self.plan, self.seed, self.kind, self.trial = plan, check_seed(seed), kind, 0
         self.starts: dict[str, Start] = {}
+        self.watch: Any = None
         self.arrays: dict[str, np.ndarray] = {}
         self._scratch: dict[str, np.ndarray] = {}
         self._constants: dict[str, Any] = {}
@@ -361,6 +365,10 @@ class Session:
         choice("Population", population, [p.name for p in self.plan.neurons])
         return self._scratch[f"{population}.signal"].copy()
 
+    def scratch(self, name: str) -> np.ndarray:
+        """Return what the engine keeps from tick to tick besides the state, such as factors."""
+        return self._scratch[name]
+
     def save(self) -> dict[str, Any]:
         """Return all that the following trials depend on."""
         return {"trial": self.trial, **{k: v.copy() for k, v in self.arrays.items()}}
@@ -400,8 +408,11 @@ class Session:
         external
             ``(trials, passes)``, the errors of an external objective, where they are known.
         """
+        samples = check_samples(samples)
         outcome = self._run(PASSES | UPDATE, stimulus, samples, **more)
-        self.trial = (self.trial + len(outcome.errors)) & randomness.MASK
+        self.trial = (self.trial + samples.size) & randomness.MASK
+        if self.watch is not None:
+            self.watch.look(self, stimulus, samples, outcome)
         return outcome
 
     def evaluate(self, stimulus: Stimulus, samples: Any, **more: Any) -> Outcome:

@@ -287,7 +287,7 @@ def test_engines_that_are_not_are_refused(kind: Any, plans: dict[str, Plan]) -> 
         Session(plans["spiking"], 0, kind)
 
 
-@pytest.mark.parametrize("seed", [-1, 1 << 32, 1.0, True, "1"])
+@pytest.mark.parametrize("seed", [-1, 1 << 32])
 def test_seeds_that_are_none_are_refused(seed: Any, plans: dict[str, Plan]) -> None:
     message = f"Seed must be 0 to 4294967295, not {seed!r}"
     with pytest.raises(ValueError, match=re.escape(message)):

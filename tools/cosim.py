@@ -15,7 +15,8 @@ from goldenspike.sim import lockstep, simulators
 from goldenspike.sim.toolchain import SIMULATORS, Simulator
 from goldenspike.tools import console, results
 from goldenspike.tools.console import InputError, input_errors
-from goldenspike.tools.job import Job, prepare
+from goldenspike.tools.job import Job, prepare, warn, warn_of_start
+from goldenspike.tools.training import watched
 
 TRIALS = 50
 STEP = 4096
@@ -93,8 +94,11 @@ def run(
     for one in chosen:
         simulators.version(one)
     start = begin(job, weights, first)
+    watch = watched([start])
     verdicts = []
     for one in chosen:
+        if one is not chosen[0]:
+            start.watch = None  # It has been told of these trials.
         with console.waiting(f"{one} compiles the core (the first time takes a while)"):
             built = lockstep.prepare(
                 job.plan, lanes, one, neurons=neurons, waves=waves is not None, kept=True
@@ -114,6 +118,7 @@ def run(
                     moved=lambda count, bars=bars, bar=bar: bars.advance(bar, count),
                 )
             )
+    warn([] if watch is None else watch.findings())
     report(verdicts, stalls)
     status = 0
     for verdict in verdicts:
@@ -133,7 +138,9 @@ def begin(job: Job, weights: Path | None, first: int) -> Session:
     if first < 0:
         raise InputError(f"Trial to start from must be 0 or more, not {first}")
     session = job.session()
-    if weights is not None:
+    if weights is None:
+        warn_of_start(session)
+    else:
         for projection, raw in results.read_weights(weights, job.plan).items():
             with input_errors(str(weights)):
                 session.set_weights(projection, raw)

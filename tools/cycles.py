@@ -10,7 +10,7 @@ from goldenspike.hdl.core import check_lanes
 from goldenspike.sim import lockstep, simulators
 from goldenspike.tools import console
 from goldenspike.tools.console import input_errors
-from goldenspike.tools.job import Job, prepare
+from goldenspike.tools.job import Job, prepare, warn_of_start
 
 SHOWN = 0.001
 """Share of the cycles from which on a phase has a line of its own."""
@@ -46,6 +46,7 @@ def run(
     if check:
         simulators.version(SIMULATOR)
     session = job.session()
+    warn_of_start(session)
     found = []
     with console.progress() as bars:
         for trial in bars.track(range(trials), description="golden learns, its cycles are counted"):

@@ -26,8 +26,9 @@ from goldenspike.sim.toolchain import Simulator
 from goldenspike.tools import console
 from goldenspike.tools.console import InputError, input_errors
 from goldenspike.tools.cosim import begin
-from goldenspike.tools.job import Job, prepare
+from goldenspike.tools.job import Job, prepare, warn
 from goldenspike.tools.link import BAUD, MOST, Link, LinkError
+from goldenspike.tools.training import watched
 
 TRIALS = 50
 BATCH = 16
@@ -389,6 +390,7 @@ def run(
             raise ValueError(f"Board must be named by --port or be --simulate, not {asked}")
     job = prepare(name, seed=seed)
     start = begin(job, weights, 0)
+    watch = watched([start])
     with contextlib.ExitStack() as stack:
         timeout_s = TIMEOUT_S
         if port is None:
@@ -399,6 +401,7 @@ def run(
         with console.progress() as bars:
             bar = bars.add_task("board and golden learn", total=trials)
             found = device.verify(trials, lambda count: bars.advance(bar, count))
+    warn([] if watch is None else watch.findings())
     report(job, device, found)
     return 0 if found.difference is None else 1
 

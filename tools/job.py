@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from goldenspike.golden.fixed import Rounding
+from goldenspike.golden.health import Finding, start_findings
 from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.trial import Session
@@ -77,6 +78,17 @@ def prepare(name: str, *, seed: int | None = None, trials: int | None = None) ->
     for line in warnings(planned):
         complain(f"warning: {line}")
     return Job(experiment, planned, task)
+
+
+def warn(findings: list[Finding]) -> None:
+    """Print a warning for each finding."""
+    for finding in findings:
+        complain(f"warning: {finding.text}")
+
+
+def warn_of_start(session: Session) -> None:
+    """Warn of what formats did to the weights that a session started with."""
+    warn(start_findings(session.plan, session.starts))
 
 
 def warnings(planned: Plan) -> list[str]:

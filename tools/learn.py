@@ -11,7 +11,7 @@ from typing import Any
 from goldenspike.golden.trial import Session
 from goldenspike.tools import console, results
 from goldenspike.tools.experiment import write_experiment
-from goldenspike.tools.job import Job, prepare
+from goldenspike.tools.job import Job, prepare, warn, warn_of_start
 from goldenspike.tools.training import History, headline, train
 
 
@@ -52,9 +52,10 @@ def run(
 def learn(job: Job, sessions: Sequence[Session]) -> tuple[list[History], float]:
     """Train with a progress bar; return the histories and the seconds it took."""
     begin = time.perf_counter()
+    warn_of_start(sessions[0])
     with console.progress() as bars:
         bar = bars.add_task(f"{job.experiment.name} learns", total=job.experiment.trials)
-        histories = train(job, sessions, lambda count: bars.advance(bar, count))
+        histories = train(job, sessions, lambda count: bars.advance(bar, count), warn)
     return histories, time.perf_counter() - begin
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from goldenspike.golden.health import Finding, Watch
 from goldenspike.golden.parameters import nearest_word
 from goldenspike.golden.trial import Outcome, Session, in_parallel
 from goldenspike.tools.console import InputError
@@ -96,7 +97,10 @@ def headline(job: Job, figures: dict[str, float]) -> str:
 
 
 def train(
-    job: Job, sessions: Sequence[Session], moved: Callable[[int], Any] = lambda _: None
+    job: Job,
+    sessions: Sequence[Session],
+    moved: Callable[[int], Any] = lambda _: None,
+    told: Callable[[list[Finding]], Any] = lambda _: None,
 ) -> list[History]:
     """Let sessions learn the experiment's trials, side by side.
 
@@ -106,6 +110,9 @@ def train(
     ----------
     moved
         Is told after every step how many trials it had.
+    told
+        Is told, after the first trials and at the end, what keeps a session of fixed point from
+        learning.
 
     Raises
     ------
@@ -117,6 +124,7 @@ def train(
     stops = sorted({trials * k**2 // POINTS**2 for k in range(POINTS + 1)})
     size, done = 1, 0
     record = job.plan.reward is None
+    watch = watched(sessions)
     for stop in stops:
         while done < stop:
             begin = time.perf_counter()
@@ -131,10 +139,23 @@ def train(
                 history.add(done, real_errors(job, history.kind, outcome, samples))
             done += count
             moved(count)
+            if watch is not None and done - count < watch.enough <= done:
+                told(watch.findings())
             if time.perf_counter() - begin < STEP_S:
                 size = min(2 * size, MOST)
         measured = in_parallel(sessions, job.task.measure, len(sessions))
         for history, figures in zip(histories, measured, strict=True):
             history.measured.append((done, figures))
         headline(job, histories[0].last)
+    told([] if watch is None else watch.findings())
     return histories
+
+
+def watched(sessions: Sequence[Session]) -> Watch | None:
+    """Watch the first session of fixed point, beside the first of float64; None if all are that."""
+    fixed = next((session for session in sessions if session.kind != "ideal"), None)
+    if fixed is None:
+        return None
+    beside = next((session for session in sessions if session.kind == "ideal"), None)
+    fixed.watch = Watch(fixed, beside)
+    return fixed.watch

@@ -283,14 +283,13 @@ class Watch:
         found = []
         if self.rewards is not None:
             found.append(("reward", "reward", self.rewards.problem("Reward", when)))
-        dead = set()
+        good = {q.name: q for q in self._learning()}
         for name, count in self.factors.items():
             text = count.problem(f"Factor of {name}", when)
-            if count.seen and count.lost == count.seen:
-                dead.add(name)
             found.append((f"{name}.factor", name, text))
-        alive = [q for q in self._learning() if q.name not in dead]
-        found += [(f"{q.name}.w", q.name, self._still(q)) for q in alive]
+            if text:  # Which is why its weights stay as they are, if they do.
+                del good[name]
+        found += [(f"{name}.w", name, self._still(q)) for name, q in good.items()]
         formats = trace_formats(self.session.plan)
         for name, count in self.traces.items():
             if self.beside is not None and name in self.beside.arrays:
@@ -311,25 +310,26 @@ class Watch:
         if q.name in self.moved or factor is None or factor.seen == factor.lost:
             return None
         part: Any = q.rule or q.learner
+        still = f"Weights of {q.name}, {q.weight}, 100 % unchanged after {self.trials} trials"
         change = self._change(q)
-        wanted = showing(q.weight, change, 2) if change else None
+        if change == 0:
+            return f"{still}: their eligibilities are 0"
         largest = f": the largest change was about {change:.3g}" if change else ""
+        wanted = showing(q.weight, change, 2) if change else q.weight
+        finer = "more fraction bits" if wanted == q.weight else f"{wanted}"
         other = "" if part.params.rounding == Rounding.STOCHASTIC else ", or rounding 'stochastic'"
-        finer = f"{wanted}" if wanted is not None and wanted != q.weight else "more fraction bits"
-        return (
-            f"Weights of {q.name}, {q.weight}, 100 % unchanged after {self.trials} trials, "
-            f"although factors were not 0{largest}; take {finer}{other}"
-        )
+        return f"{still}, although factors are not 0{largest}; take {finer}{other}"
 
-    def _change(self, q: PlannedProjection) -> float:
-        """Return about how much a weight was to change in a trial, at most; 0 if unknown."""
-        if self.beside is not None:
+    def _change(self, q: PlannedProjection) -> float | None:
+        """Return about how much a weight was to change in a trial, at most; None if unknown."""
+        if q.rule is None and self.beside is not None:
             moved = np.abs(self.beside.arrays[f"{q.name}.w"] - self.real[q.name])
             return float(moved.max(initial=0.0)) / max(self.trials, 1)
         if q.rule is None:
-            return 0.0
+            return None
         largest = min(
-            self.factors[q.name].largest, q.rule.factor.factor.to_float(q.rule.factor.factor.high)
+            self.factors[q.name].largest,
+            float(q.rule.factor.factor.to_float(q.rule.factor.factor.high)),
         )
         if q.rule.state:
             name, fmt = list(q.rule.state.items())[-1]

@@ -36,11 +36,21 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that takes its place if the block ends well.
 
     An interrupted or failing block leaves nothing behind and `path` as it was.
+
+    Raises
+    ------
+    OSError
+        That names `path`, if it cannot be written: when a disk is full, too.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

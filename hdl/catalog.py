@@ -3,6 +3,7 @@
 from typing import Any
 
 from goldenspike.golden.cell import Cell
+from goldenspike.golden.parameters import nearest_word
 from goldenspike.hdl.cell import Twin
 from goldenspike.hdl.fixed import Requantize
 from goldenspike.hdl.modulators.count_error import CountError
@@ -78,8 +79,8 @@ from goldenspike.hdl.synapses.dynamic import Dynamic
 from goldenspike.hdl.synapses.exponential import Exponential
 
 TWINS: dict[str, type[Twin]] = {
-    kind.cell.name: kind
-    for kind in (
+    one.cell.name: one
+    for one in (
         Requantize,
         Schedule,
         Start,
@@ -166,11 +167,32 @@ TWINS: dict[str, type[Twin]] = {
 }
 
 
+class MissingTwinError(RuntimeError):
+    """A cell has no twin, so that networks with it have no hardware; the text says which."""
+
+
+def kind(cell: Cell) -> type[Twin]:
+    """Return the class of a cell's twin.
+
+    Raises
+    ------
+    MissingTwinError
+        If there is none.
+    """
+    if cell.name not in TWINS:
+        hint = nearest_word(cell.name, TWINS)
+        raise MissingTwinError(
+            f"Cell {cell.name!r} must have a twin in hdl/catalog.py to be hardware, "
+            f"and has none{hint}"
+        )
+    return TWINS[cell.name]
+
+
 def twin(cell: Cell, constants: Any, *, cut: bool = False) -> Twin:
-    """Return the twin of a cell."""
-    return TWINS[cell.name](constants, cut=cut)
+    """Return the twin of a cell; raise MissingTwinError if there is none."""
+    return kind(cell)(constants, cut=cut)
 
 
 def cuttable(cell: Cell) -> bool:
     """Return whether the twin of a cell can have registers across it."""
-    return TWINS[cell.name].CUTTABLE
+    return kind(cell).CUTTABLE

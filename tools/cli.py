@@ -6,18 +6,27 @@ A module of the same name does each command's work. It is imported when its comm
 
 from __future__ import annotations
 
+import contextlib
 import os
+import platform
+import shlex
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import typer
 from typer.exceptions import TyperException
 
-from goldenspike.tools.console import InputError, complain
+from goldenspike.tools.console import InputError, ReaderGoneError, complain, naming_stdout
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 1, 2, 70, 130
+"""Exit statuses; that of an internal error is EX_SOFTWARE of BSD's sysexits."""
+SIGNALLED = 128
+"""What a shell adds to the number of the signal that ended a program."""
 
 app = typer.Typer(
     name="goldenspike",
@@ -31,7 +40,9 @@ app = typer.Typer(
         "your own TOML file. Start with 'goldenspike demo'."
     ),
     epilog=(
-        "Exit status: 0 if all is well, 1 if a check failed, 2 for bad input, 130 after Ctrl-C."
+        "Exit status: 0 if all is well, 1 if a check failed, 2 for bad input, 70 for an internal "
+        "error, which please report; 129, 130, 141 and 143 after HUP, Ctrl-C, a reader of the "
+        "output that went away, and TERM."
     ),
 )
 
@@ -483,12 +494,77 @@ def bench_hardware(
     return work.run(names or [], everything=everything, routed=route, update=update)
 
 
+class Ended(BaseException):
+    """A signal that ends the command, once all that it started is ended too."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@contextlib.contextmanager
+def _ending() -> Iterator[None]:
+    """Turn TERM and HUP into an exception, so that child processes and half files go too."""
+
+    def end(number: int, _: Any) -> None:
+        raise Ended(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:  # nohup's HUP stays ignored.
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Reported:
+    """Tells of an error that is ours: its traceback, and what to report.
+
+    Attributes
+    ----------
+    status
+        None, or that of an internal error.
+    """
+
+    def __init__(self, given: Sequence[str]) -> None:
+        self.given, self.status = given, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        traceback.print_exception(error)
+        from goldenspike.tools.results import versions
+
+        listed = ", ".join(f"{name} {version}" for name, version in versions().items())
+        system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+        complain(
+            f"internal error: {kind.__name__}. Please report it with the lines above, {listed}, "
+            f"{system}, and the command that replays it: "
+            f"{shlex.join(['goldenspike', *self.given])}"
+        )
+        self.status = INTERNAL
+        return True
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; errors are one line on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with _Reported(given) as reported, _ending():
+        return _run(given)
+    return reported.status or 0
+
+
+def _run(given: list[str]) -> int:
     try:
         status = app(given, prog_name="goldenspike", standalone_mode=False)
-        sys.stdout.flush()
+        with naming_stdout():
+            sys.stdout.flush()
     except InputError as error:
         complain(error)
         return BAD_INPUT
@@ -497,11 +573,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:
         status = INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except Ended as error:
+        complain(f"ended by {signal.Signals(error.number).name}")
+        return SIGNALLED + error.number
+    except ReaderGoneError:
+        _silence()
+        return SIGNALLED + signal.SIGPIPE
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}" if error.filename else error)
+        if error.filename == "standard output":
+            _silence()
+        return BAD_INPUT
+    except MemoryError as error:
+        complain(f"Memory must hold what is asked for, and does not: {error or 'it is full'}")
         return BAD_INPUT
     except RuntimeError as error:
         status = _failure(error)
@@ -510,13 +594,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(status or 0)
 
 
+def _silence() -> None:
+    """Let what is still to be written to the standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _failure(error: RuntimeError) -> int:
     """Tell of a missing tool or a failed one; any other error is ours and keeps its traceback."""
+    from goldenspike.hdl.catalog import MissingTwinError
     from goldenspike.sim.lockstep import LockstepError
     from goldenspike.sim.simulators import MissingToolError, SimulationError
     from goldenspike.tools.link import LinkError
 
-    if isinstance(error, MissingToolError):
+    if isinstance(error, (MissingToolError, MissingTwinError)):
         complain(error)
         return BAD_INPUT
     if isinstance(error, (LinkError, LockstepError, SimulationError)):

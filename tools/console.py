@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -23,6 +24,10 @@ PLAIN_WIDTH = 100
 """Columns of what goes to a file or a pipe."""
 
 
+class ReaderGoneError(Exception):
+    """Whatever read our standard output has gone: there is no more to do, and nothing is wrong."""
+
+
 class InputError(Exception):
     """What was asked cannot be done; one line says why. The command ends with status 2."""
 
@@ -38,19 +43,53 @@ def input_errors(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {error}") from error
 
 
-def _stdout() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+@contextlib.contextmanager
+def naming_stdout() -> Iterator[None]:
+    """Name the standard output in the errors of writing to it, such as that its disk is full.
+
+    Raises
+    ------
+    ReaderGoneError
+        If nobody reads it any more.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderGoneError from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
+
+
+class _Stdout(Console):
+    """Rich's console, but that a reader who goes away is for the command to deal with."""
+
+    def on_broken_pipe(self) -> None:
+        raise ReaderGoneError
+
+
+def _print(thing: Any, **how: Any) -> None:
+    console = _Stdout(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    with naming_stdout():
+        console.print(thing, **how)
 
 
 def say(text: object = "") -> None:
     """Print a line of results."""
-    _stdout().print(Text(str(text)), soft_wrap=True)
+    _print(Text(str(text)), soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """Print a text as it is."""
+    with naming_stdout():
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def complain(text: object) -> None:
     """Print one line on stderr."""
     line = " ".join(str(text).split())
-    print(f"goldenspike: {line}", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):  # Nobody listens to errors either.
+        print(f"goldenspike: {line}", file=sys.stderr)
 
 
 def show(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
@@ -60,7 +99,7 @@ def show(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) -> 
         table.add_column(head.strip(), justify="right" if head.endswith(" ") else "left")
     for row in rows:
         table.add_row(*(Text(str(item)) for item in row))
-    _stdout().print(table)
+    _print(table)
 
 
 def progress() -> Progress:

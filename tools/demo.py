@@ -42,10 +42,15 @@ def run(
     together
         Trials that the hardware learns too.
     """
-    begin = time.perf_counter()
     job = prepare(NAME, seed=seed, trials=trials)
     simulators.version(SIMULATOR)
     writing.ready(icarus=True)
+    with results.owned(out):
+        return _run(job, together, lanes, out)
+
+
+def _run(job: Job, together: int, lanes: int, out: Path) -> int:
+    begin = time.perf_counter()
     result = out / "result.json"
     result.unlink(missing_ok=True)
 

@@ -127,7 +127,23 @@ def read_experiment(name: str) -> Experiment:
     """
     path = find(name)
     with input_errors(name):
-        return parse(path.read_text(encoding="utf-8"), path.stem)
+        return parse(read_text(path), path.stem)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; a byte-order mark, as some editors write it, is none of it.
+
+    Raises
+    ------
+    ValueError
+        If it is not UTF-8.
+    """
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ValueError(f"File must be UTF-8 text, but has other bytes in line {line}") from None
 
 
 def parse(text: str, name: str) -> Experiment:
@@ -140,7 +156,10 @@ def parse(text: str, name: str) -> Experiment:
     """
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(f"Name must be of letters, digits and '_.-', not {name!r}")
-    data = tomllib.loads(text)
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("File must not nest lists and tables hundreds deep") from None
     check_keys("experiment", data, KEYS, ("seed", "trials", "task", "network"))
     task = data["task"]
     check_keys("task", task, task, ("model",))

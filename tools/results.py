@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
+import os
+import tempfile
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +21,73 @@ from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.trial import Session
-from goldenspike.tools.console import input_errors
+from goldenspike.tools.console import InputError, input_errors
 from goldenspike.tools.job import Job
 from goldenspike.tools.training import History, headline
 
 NAMES = {"compiled": "fixed point", "python": "fixed point", "ideal": "float64"}
 """What an engine's results are called."""
+
+
+BROKEN = (ValueError, EOFError, AttributeError, KeyError, NotImplementedError, RuntimeError)
+"""What numpy raises for a file that is none of its own, besides what archives do."""
+
+
+@contextlib.contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Keep a folder of results for this process, made if needed, until the block ends.
+
+    That it can be written is tried first. The system lets go of it when the process ends, however
+    it does. A folder that was made and has nothing in it goes again.
+
+    Raises
+    ------
+    InputError
+        If another process has it, which is named.
+    OSError
+        If it cannot be made or written.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        writable(folder)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise InputError(
+                f"Folder of results must be this run's alone, not {str(folder)!r}, to which "
+                f"{owner(folder)} writes"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(handle)
+    finally:
+        with contextlib.suppress(OSError):
+            for place in made:
+                place.rmdir()
+
+
+def owner(folder: Path) -> str:
+    """Return which process has a folder."""
+    inode = str(folder.stat().st_ino)
+    with contextlib.suppress(OSError, IndexError):
+        for line in Path("/proc/locks").read_text(encoding="utf-8").splitlines():
+            _, kind, _, _, process, file, *_ = line.split()
+            if kind == "FLOCK" and file.rpartition(":")[2] == inode:
+                return f"process {process}"
+    return "another process"
+
+
+def writable(folder: Path) -> None:
+    """Make a folder and try to write to it; raise OSError that names it if that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,9 +136,12 @@ def read_weights(path: Path, plan: Plan) -> dict[str, np.ndarray]:
     """
     with input_errors(str(path)):
         try:
-            with np.load(path) as file:
+            file = np.load(path)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError
+            with file:
                 arrays = dict(file.items())
-        except (ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+        except (*BROKEN, zipfile.BadZipFile, zlib.error):
             raise ValueError("Weights must be a file that `learn` wrote") from None
         found = {}
         for q in _own(plan):

@@ -220,7 +220,7 @@ def test_wrong_refractory_periods_are_refused(
         ({"rho": -0.5}, "Rho must be 0 to 1, not -0.5"),
         ({"threshold": 0.0}, "Threshold must be above 0, not 0.0"),
         ({"beta": -1.0}, "Beta must be 0 or more, not -1.0"),
-        ({"beta": float("inf")}, "Beta must be 0 or more, not inf"),
+        ({"beta": float("inf")}, "Beta must be finite, not inf"),
         (
             {"beta": 5.0},
             "Beta must be representable in fxp-u18/16, not 5.0 (nearest 3.9999847412109375)",

@@ -140,7 +140,7 @@ def test_a_step_that_may_not_be_stable_is_refused() -> None:
                 "(nearest 127.99609375)"
             ),
         ),
-        ({"threshold": float("nan")}, "Threshold less rest must be finite, not nan"),
+        ({"threshold": float("nan")}, "Threshold must be finite, not nan"),
         (
             {"rounding": Rounding.STOCHASTIC},
             (

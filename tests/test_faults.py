@@ -454,7 +454,6 @@ def failures(hardware: Path, how: str, kind: str) -> list[str]:
         env=os.environ | {"PYTHONPATH": str(hardware.parents[1]), "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

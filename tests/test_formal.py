@@ -211,7 +211,6 @@ def check(fault: Fault, planted: Planted) -> None:
         env=os.environ | {"PYTHONPATH": str(hardware.parents[1]), "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,
-        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -191,7 +191,7 @@ def test_lookup_of_an_interval_is_what_it_reaches() -> None:
     ("change", "message"),
     [
         ({"tau": 0.5}, "Tau must be 1 or more, not 0.5"),
-        ({"tau": math.inf}, "Tau must be 1 or more, not inf"),
+        ({"tau": math.inf}, "Tau must be finite, not inf"),
         ({"tau": 1e6}, "1/tau must be representable in fxp-u17/16, not 1e-06 (nearest 0.0)"),
         (
             {"function": "logistic"},

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,7 +80,7 @@ async def wrong(dut):
 
 @cocotb.test()
 async def endless(dut):
-    Path(parameters()["process"]).write_text(str(os.getpid()))
+    Path(parameters()["process"]).write_text(f"{os.getpid()}\\n")
     while True:
         await Timer(10, "ns")
 
@@ -273,10 +274,10 @@ def test_missing_bench_is_told(tmp_path, simulator):
         run(made, "nobody", work_dir=tmp_path)
 
 
-def test_endless_bench_is_killed(bench, simulator, tmp_path):
+def test_endless_bench_is_killed(bench, simulator, tmp_path, monkeypatch):
     made = build(SOURCES, "top", simulator)
-    start = time.monotonic()
     process = tmp_path / "process"
+    monkeypatch.setattr(subprocess.Popen, "wait", expiring(process))
     message = f"counter_bench on {simulator} must end in 2 s, but did not and was killed (log: "
     with pytest.raises(SimulationError, match=re.escape(message)):
         run(
@@ -287,11 +288,54 @@ def test_endless_bench_is_killed(bench, simulator, tmp_path):
             timeout_s=2,
             work_dir=tmp_path,
         )
-    assert time.monotonic() - start < 8
-    command = Path("/proc", process.read_text(), "cmdline")
-    while command.exists() and command.read_bytes():  # neither gone nor waiting to be buried
-        assert time.monotonic() - start < 30
-        time.sleep(0.1)
+    until_gone(process.read_text())
+
+
+def expiring(note: Path) -> Any:
+    """Return a ``Popen.wait`` whose time is over when the child has left a note, however slow."""
+    wait = subprocess.Popen.wait
+
+    def waits(self, timeout=None):
+        while timeout is not None and self.poll() is None:
+            if note.exists() and note.read_text().endswith("\n"):
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            time.sleep(0.01)
+        return wait(self)
+
+    return waits
+
+
+def until_gone(process: str) -> None:
+    """Wait until a process is gone, or waits to be buried: one that was not killed never is."""
+    command = Path("/proc", process.strip(), "cmdline")
+    while command.exists() and command.read_bytes():
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_build_survives_the_process_that_started_it(number, tmp_path):
+    note = tmp_path / "note"
+    tool = tmp_path / "iverilog"
+    # A compiler that never ends, nor the program that it starts.
+    tool.write_text(f"#!/bin/sh\nsleep 1000000 & echo $$ $! > {note}\nwait\n")
+    tool.chmod(0o755)
+    program = f"""
+from pathlib import Path
+from goldenspike.sim import toolchain
+variables = toolchain.environment() | {{"PATH": {str(tmp_path)!r} + ":/usr/bin:/bin"}}
+job = ["icarus", "build", {{"sources": ["a.v"], "hdl_toplevel": "a", "build_dir": "object"}}]
+toolchain.execute(job, Path({str(tmp_path)!r}), variables, 1e6)
+"""
+    (tmp_path / "a.v").write_text("module a; endmodule\n")
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, "-c", program], env=variables)
+    while not (note.exists() and note.read_text().endswith("\n")):
+        assert parent.poll() is None, toolchain.log_tail(tmp_path)
+        time.sleep(0.01)
+    parent.send_signal(number)
+    assert parent.wait() == -number
+    for process in note.read_text().split():
+        until_gone(process)
 
 
 def test_waves_are_recorded(bench, simulator, tmp_path):

@@ -721,15 +721,18 @@ def test_errors_name_what_is_wrong() -> None:
         "Trace of a spike must be representable in fxp-u8/8, not 1.0 (nearest 0.99609375)"
     )
     assert error(lambda: replace(STDP, pre_decay=1.0)) == (
-        "Decay must be below 1 in fxp-u20/20, not 1.0"
+        "Pre decay must be below 1 in fxp-u20/20, not 1.0"
     )
     assert error(lambda: replace(RSTDP, eligibility_decay=1.0)) == (
-        "Decay must be below 1 in fxp-u17/16, not 1.0"
+        "Eligibility decay must be below 1 in fxp-u17/16, not 1.0"
     )
     assert error(lambda: replace(STDP, plus=-0.01)).startswith("Plus must be representable in")
     assert error(lambda: replace(STDP, minus=7.0)).startswith("Minus must be representable in")
     assert error(lambda: replace(TRIPLET, plus3=7.0)).startswith("Plus3 must be representable in")
     assert error(lambda: replace(TRIPLET, multiple=0.0)) == "Multiple must be above 0, not 0.0"
+    assert error(lambda: replace(TRIPLET, multiple=0.5)) == (
+        "Multiple must be 1 or more, as weights start within it, not 0.5"
+    )
     assert error(lambda: replace(STDP, low=0.5, high=0.5)) == "Low must be below high, 0.5, not 0.5"
     assert error(lambda: replace(STDP, high=7.0).update(WEIGHT, {})).startswith(
         "High must be representable in fxp-s20/18, not 7.0"

@@ -260,10 +260,10 @@ BAD = [
     ),
     (
         {"surrogate": "steps", "psi": F("fxp-u8/7"), **STEPS},
-        "Psi must be a format that holds -0.4 to 0.8, not fxp-u8/7",
+        "Psi must be a format that holds the height -0.4 to 0.8, not fxp-u8/7",
     ),
-    ({"height": 20.0}, "Psi must be a format that holds 20.0, not fxp-s9/7"),
-    ({"psi": F("fxp-u4/-1")}, "Psi must be a format that holds 0.8, not fxp-u4/-1"),
+    ({"height": 20.0}, "Psi must be a format that holds the height 20.0, not fxp-s9/7"),
+    ({"psi": F("fxp-u4/-1")}, "Psi must be a format that holds the height 0.8, not fxp-u4/-1"),
     (
         {"surrogate": "multi_gaussian", "psi": F("fxp-u8/7")},
         "Psi must be signed for multi_gaussian, not fxp-u8/7",
@@ -273,7 +273,7 @@ BAD = [
         "Psi must be a coarser format for fast_sigmoid, not fxp-u12/12: ",
     ),
     (PULL | {"regularization": 0.0}, "Regularization must be above 0, not 0.0"),
-    (PULL | {"target_rate": math.nan}, "Target rate must be 0 to 1, not nan"),
+    (PULL | {"target_rate": math.nan}, "Target rate must be finite, not nan"),
     (PULL | {"trial_ticks": 0}, "Trial ticks must be 1 or more, not 0"),
     (PULL | {"total": None}, f"{TOGETHER}, not no total"),
     ({"pull": F("fxp-s8/4"), "total": F("fxp-s8/4")}, f"{TOGETHER}, not no regularization"),

@@ -174,7 +174,7 @@ class SynapseUnit(Elaboratable):
             self.taps += self.filter.taps
         if self.learner is not None:
             self.taps += self.learner.taps
-        self.clear: Signal | None = None
+        self.clear: Any = None
         self.clearing = Signal(name=f"{name}_clearing")
         self.marking = Signal(name=f"{name}_marking")
         if rule is not None and rule.kind == "active":

@@ -1,12 +1,20 @@
-"""The Verilog around a core in simulation: clock, reset, streams from and to files, traces.
+"""The Verilog around a core in simulation: clock, reset, streams from and to files, comparison.
 
-The clock lives here, so that the simulator calls Python once a tick and not twice a cycle. Words
-of the file ``+stimulus=`` go to the core, words from it to ``+answers=``; both streams stall at
-random unless ``+unstalled``. With ``+trace=`` the architectural writes of tick number ``+moment=``
-are written as ``variable index value``. ``busies`` counts the cycles in which trials run.
+The clock lives here, and digests are compared here, so that the simulator calls Python once, when
+all is over. Nothing happens before `go`: files are opened then. Words of the file ``+stimulus=`` go
+to the core, words from it to ``+answers=``; both streams stall at random unless ``+unstalled``.
+Digests must be those of ``+digests=``. `over` says that all is done, that a digest differs (then
+`moment` is its number and `found` what it is), or that the core was silent for `limit` cycles.
+
+With ``+trace=`` the architectural writes of tick number ``+moment=`` are written as ``variable index
+value``, with ``+ticks=`` the cycle in which each digest comes. ``busies`` counts the cycles in which
+trials run.
 
 A line of the stimulus with bit 32 set is no word, but a reset, so many cycles after the word before
 it was taken as bits 31..0 say. Ticks in between are not shown.
+
+:func:`free` gives a bench that clocks and stimulates a core and does nothing else: the peer of
+lockstep in speed.
 """
 
 from __future__ import annotations
@@ -21,19 +29,34 @@ PATH_BYTES = 1024
 
 TEMPLATE = """`timescale 1ns/1ps
 module {top};
+    reg go = 0;
+    reg [31:0] expected = 0, count = 0, limit = 0;
+    wire over, differs, silent, fault;
+    wire [31:0] moment, found, cycles, busies;
+    rails rails(
+        .go(go), .expected(expected), .count(count), .limit(limit), .over(over), .differs(differs),
+        .silent(silent), .fault(fault), .moment(moment), .found(found), .cycles(cycles),
+        .busies(busies)
+    );
+endmodule
+module rails(
+    input go, input [31:0] expected, input [31:0] count, input [31:0] limit,
+    output reg over, output reg differs, output reg silent, output fault,
+    output reg [31:0] moment, output reg [31:0] found,
+    output reg [31:0] cycles, output reg [31:0] busies
+);
     reg clk = 0, rst = 1;
-    reg [31:0] i_payload = 0, answers = 0, expected = 0, moment = 0, wanted = 0, cycles = 0;
-    reg [31:0] busies = 0;
-    reg i_valid = 0, o_ready = 0, finished = 0, stalling = 1, tracing = 0, go = 0;
-    reg [31:0] random = 32'h2545F491, next, remaining = 0;
+    reg [31:0] i_payload = 0, answers = 0, wanted = 0, quiet = 0;
+    reg i_valid = 0, o_ready = 0, finished = 0, stalling = 1, tracing = 0, timed = 0;
+    reg [31:0] random = 32'h2545F491, next, remaining = 0, right;
     reg [32:0] word;
-    reg cutting = 0, cut = 0, resetting = 0, began = 0;
-    wire i_ready, o_valid, ticking, busy, fault;
+    reg cutting = 0, cut = 0, resetting = 0, began = 0, ending = 0;
+    wire i_ready, o_valid, ticking, busy;
     wire tick = ticking && !cutting;
     wire [31:0] o_payload, digest;
-    wire done = finished && !i_valid && !busy && answers == expected;
+    wire done = finished && !i_valid && !busy && answers == expected && moment == count;
     reg [8*{bytes}-1:0] path;
-    integer stimulus, answer, trace, code;
+    integer stimulus, answer, trace, times, digests, code;
 {wires}
     core dut (
         .clk(clk), .rst(rst || cut), .i__payload(i_payload), .i__valid(i_valid), .i__ready(i_ready),
@@ -41,11 +64,24 @@ module {top};
         .tick(ticking), .digest(digest), .busy(busy), .fault(fault){ports}
     );
     initial begin
+        over = 0;
+        differs = 0;
+        silent = 0;
+        moment = 0;
+        found = 0;
+        cycles = 0;
+        busies = 0;
+        @(posedge go);
         code = $value$plusargs("stimulus=%s", path);
         stimulus = $fopen(path, "r");
         code = $value$plusargs("answers=%s", path);
         answer = $fopen(path, "w");
-        code = $value$plusargs("expected=%d", expected);
+        code = $value$plusargs("digests=%s", path);
+        digests = $fopen(path, "r");
+        if ($value$plusargs("ticks=%s", path)) begin
+            timed = 1;
+            times = $fopen(path, "w");
+        end
         if ($test$plusargs("unstalled")) stalling = 0;
         if ($value$plusargs("moment=%d", wanted)) begin
             tracing = 1;
@@ -55,7 +91,8 @@ module {top};
         #100 rst = 0;
     end
     always #5 clk = !clk;
-    always @(posedge clk) if (!rst && go) begin
+    always @(posedge clk) over <= ending;  // When all else has settled.
+    always @(posedge clk) if (!rst && !ending) begin
         cycles <= cycles + 1;
         busies <= busies + (busy && began && !cutting);
         if (i_valid && i_ready) began <= 1;
@@ -69,7 +106,7 @@ module {top};
         next = next ^ (next >> 17);
         next = next ^ (next << 5);
         random <= next;
-        if (!cutting && (!i_valid || i_ready)) begin
+        if (!cutting && !finished && (!i_valid || i_ready)) begin
             i_valid <= 0;
             if (!stalling || next[3:0] != 0) begin
                 code = $fscanf(stimulus, "%h\\n", word);
@@ -84,12 +121,72 @@ module {top};
         if (o_valid && o_ready) begin
             $fwrite(answer, "%h\\n", o_payload);
             answers <= answers + 1;
-            $fflush(answer);
         end
-        if (tick) moment <= moment + 1;
         if (tracing && began && !cutting && moment == wanted) begin
 {writes}
-            if (tick) $fflush(trace);
+        end
+        quiet <= quiet + 1;
+        if (tick) begin
+            quiet <= 0;
+            moment <= moment + 1;
+            if (timed) $fwrite(times, "%0d\\n", cycles);
+            code = $fscanf(digests, "%h\\n", right);
+            if (code != 1 || digest !== right) begin
+                {{ending, differs}} <= 3;
+                moment <= moment;
+                found <= digest;
+                cycles <= cycles;
+            end
+        end else if (done || quiet == limit) begin
+            ending <= 1;
+            silent <= !done;
+            cycles <= cycles;
+        end
+    end
+    always @(posedge over) begin
+        $fflush(answer);
+        if (tracing) $fflush(trace);
+        if (timed) $fflush(times);
+    end
+endmodule
+"""
+
+FREE = """`timescale 1ns/1ps
+module {top};
+    reg clk = 0, rst = 1;
+    reg [31:0] i_payload = 0, answers = 0, expected = 0, cycles = 0, seen = 0, word;
+    reg i_valid = 0, finished = 0;
+    wire i_ready, o_valid, tick, busy, fault;
+    wire [31:0] o_payload, digest;
+    reg [8*{bytes}-1:0] path;
+    integer stimulus, code;
+    core dut (
+        .clk(clk), .rst(rst), .i__payload(i_payload), .i__valid(i_valid), .i__ready(i_ready),
+        .o__payload(o_payload), .o__valid(o_valid), .o__ready(1'b1),
+        .tick(tick), .digest(digest), .busy(busy), .fault(fault)
+    );
+    initial begin
+        code = $value$plusargs("stimulus=%s", path);
+        stimulus = $fopen(path, "r");
+        code = $value$plusargs("expected=%d", expected);
+        #100 rst = 0;
+    end
+    always #5 clk = !clk;
+    always @(posedge clk) if (!rst) begin
+        cycles <= cycles + 1;
+        if (!finished && (!i_valid || i_ready)) begin
+            code = $fscanf(stimulus, "%h\\n", word);
+            i_payload <= word;
+            i_valid <= code == 1;
+            if (code != 1) finished <= 1;
+        end
+        if (o_valid) answers <= answers + 1;
+        // What nobody looks at, a simulator leaves out.
+        if (o_valid) seen <= seen ^ o_payload;
+        else if (tick) seen <= seen ^ digest;
+        if (finished && !i_valid && !busy && answers == expected) begin
+            $display("cycles %0d, seen %h, fault %b", cycles, seen, fault);
+            $finish;
         end
     end
 endmodule
@@ -119,3 +216,8 @@ def bench(core: Core) -> str:
         ports="".join(ports),
         writes="\n".join(writes),
     )
+
+
+def free() -> str:
+    """Return the Verilog of a bench that runs a core made with ``trace=False``, and compares nothing."""
+    return FREE.format(top=TOP, bytes=PATH_BYTES)

@@ -5,8 +5,10 @@ On a mismatch both run again with a trace of that tick, and the first write that
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from goldenspike.golden.cache import replacing
 from goldenspike.golden.plan import Plan, Variable
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import bench, host, verilog
@@ -241,6 +244,93 @@ def _kept(
     return kept
 
 
+class Words(NamedTuple):
+    """What a simulation is given.
+
+    Parameters
+    ----------
+    words
+        Those for the core.
+    golden
+        What its digests must be.
+    kept
+        The words that it must answer, by region.
+    """
+
+    words: list[int]
+    golden: Expected
+    kept: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Rails:
+    """The golden model beside a simulation, which runs in a process of its own.
+
+    Parameters
+    ----------
+    build
+        The simulation.
+    folder
+        Where the two leave files for one another.
+    stalls, timeout_s, waves
+        As of :func:`lockstep`.
+    """
+
+    build: simulators.Build
+    folder: Path
+    stalls: bool
+    timeout_s: float
+    waves: Path | None = None
+
+    def both(self, golden: Callable[[], Words], *plusargs: str) -> tuple[Words, dict[str, Any]]:
+        """Run golden while the simulator starts; return what golden made and what the bench saw."""
+
+        def work() -> Words:
+            counts = None
+            try:
+                given = golden()
+                hexadecimal = "".join(f"{word:08x}\n" for word in given.words)
+                (self.folder / "stimulus").write_text(hexadecimal)
+                digests = given.golden.digests
+                (self.folder / "digests").write_text("".join(f"{d:08x}\n" for d in digests))
+                expected = sum(map(len, given.kept.values()))
+                counts = {"expected": expected, "count": len(digests)}
+            finally:  # The bench waits for it, whatever happens.
+                with replacing(self.folder / "ready") as temporary:
+                    temporary.write_text(json.dumps(counts))
+            return given
+
+        with ThreadPoolExecutor(1) as pool:
+            beside = pool.submit(work)
+            try:
+                seen = self._simulate(*plusargs)
+            finally:
+                given = beside.result()
+        return given, seen
+
+    def trace(self, moment: int) -> np.ndarray:
+        """Run the simulation again; return the writes of a tick as rows of three integers."""
+        self._simulate(f"+moment={moment}", f"+trace={self.folder / 'trace'}")
+        lines = (self.folder / "trace").read_text().split()
+        return np.array(lines, np.int64).reshape(-1, 3)
+
+    def answers(self) -> list[int]:
+        """Return the words that the core answered."""
+        return [int(word, 16) for word in (self.folder / "answers").read_text().split()]
+
+    def _simulate(self, *more: str) -> dict[str, Any]:
+        names = ("stimulus", "answers", "digests")
+        files = [f"+{name}={self.folder / name}" for name in names]
+        return simulators.run(
+            self.build,
+            BENCH,
+            parameters={"ready": str(self.folder / "ready"), "limit": SLOWEST},
+            plusargs=[*files, *([] if self.stalls else ["+unstalled"]), *more],
+            timeout_s=self.timeout_s,
+            waves=self.waves,
+        )
+
+
 def lockstep(
     session: Session,
     stimulus: Stimulus,
@@ -291,56 +381,40 @@ def lockstep(
     )
     runs = learning(samples) if runs is None else runs
     before = session.copy()
-    golden = expect(session, stimulus, runs, external)
-    words = script(core, before, stimulus, runs, external)
-    compared = _kept(session, stimulus, runs, golden.outcome)
-    for region in compared:
-        words += host.read(core, region)
-    expected = [word for values in compared.values() for word in values]
+
+    def golden_rail() -> Words:
+        words = script(core, before, stimulus, runs, external)
+        golden = expect(session, stimulus, runs, external)
+        kept = _kept(session, stimulus, runs, golden.outcome)
+        for region in kept:
+            words += host.read(core, region)
+        return Words(words, golden, kept)
+
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "stimulus").write_text("".join(f"{word:08x}\n" for word in words))
-        arguments = [
-            f"+stimulus={folder / 'stimulus'}",
-            f"+answers={folder / 'answers'}",
-            f"+expected={len(expected)}",
-            *([] if stalls else ["+unstalled"]),
-        ]
-        given = {"digests": golden.digests, "cycles": SLOWEST}
-
-        def simulate(*more: str) -> dict[str, Any]:
-            return simulators.run(
-                build,
-                BENCH,
-                parameters=given,
-                plusargs=[*arguments, *more],
-                timeout_s=timeout_s,
-                waves=waves,
-            )
-
-        seen = simulate()
+        rails = Rails(build, Path(name), stalls, timeout_s, waves)
+        given, seen = rails.both(golden_rail)
+        golden, compared = given.golden, given.kept
         mismatch = None
         if "hang" in seen:
             raise LockstepError(f"Core must end tick {seen['hang']}, but hangs")
         if "moment" in seen:
             moment = seen["moment"]
-            simulate(f"+moment={moment}", f"+trace={folder / 'trace'}")
-            lines = (folder / "trace").read_text().split()
-            rows = np.array(lines, np.int64).reshape(-1, 3)
+            if moment == len(golden.digests):
+                raise LockstepError(f"Core must make {moment} digests, but makes more")
+            rows = rails.trace(moment)
             place = golden.places[moment]
             mismatch = explain(before, stimulus, runs, external, place, rows)
         elif seen["fault"]:
             raise LockstepError("Core must understand every command, but set fault")
         else:
-            answers = [int(word, 16) for word in (folder / "answers").read_text().split()]
-            mismatch = _readback(session, compared, answers)
+            mismatch = _readback(session, compared, rails.answers())
     return Report(
         simulator,
         lanes,
         sum(run.kind != "reset" for run in runs),
         len(golden.digests),
         seen.get("cycles", 0),
-        len(expected),
+        sum(map(len, compared.values())),
         sum(golden.digests) & host.MASK,
         mismatch,
         seen.get("busy", 0),
@@ -371,29 +445,19 @@ def clocks(
         If a digest is not the golden model's, or does not come.
     """
     core, build = built
-    plan, before = session.plan, session.copy()
-    run = session.learn if learning else session.evaluate
-    digests = run(stimulus, samples, traced=True).digests
-    digests = digests if learning else digests[:, : plan.ticks]
-    words = []
-    for region, values in (host.register_words(before, 0) | host.weight_words(before)).items():
-        words += host.load(core, region, values)
-    flags = host.LEARN if learning else 0
-    for trial in host.trial_words(core, before, stimulus, samples, flags=flags):
-        words += trial
+    kind = "learn" if learning else "plain"
+    runs = [Run(kind, int(sample)) for sample in samples]
+
+    def golden_rail() -> Words:
+        words = script(core, session.copy(), stimulus, runs, None)
+        return Words(words, expect(session, stimulus, runs, None), {})
+
     with TemporaryDirectory() as name:
-        path = Path(name) / "stimulus"
-        path.write_text("".join(f"{word:08x}\n" for word in words))
-        seen = simulators.run(
-            build,
-            BENCH,
-            parameters={"digests": digests.reshape(-1).tolist(), "cycles": SLOWEST},
-            plusargs=[f"+stimulus={path}", f"+answers={Path(name) / 'answers'}", "+unstalled"],
-            timeout_s=timeout_s,
-        )
-    if "ticks" not in seen:
-        raise LockstepError(f"Core must do as the golden model does, but did not: {seen}")
-    return seen["ticks"]
+        rails = Rails(build, Path(name), stalls=False, timeout_s=timeout_s)
+        _, seen = rails.both(golden_rail, f"+ticks={rails.folder / 'ticks'}")
+        if "cycles" not in seen:
+            raise LockstepError(f"Core must do as the golden model does, but did not: {seen}")
+        return [int(cycle) for cycle in (rails.folder / "ticks").read_text().split()]
 
 
 def _readback(

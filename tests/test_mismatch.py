@@ -18,7 +18,6 @@ from goldenspike.golden.rules import node_perturbation
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
 from goldenspike.sim import lockstep as checked
-from goldenspike.sim import simulators
 from goldenspike.sim.lockstep import LockstepError, Mismatch, lockstep
 
 F = Format.parse
@@ -197,16 +196,17 @@ def test_an_error_from_outside_shows_in_its_mean(
 
 
 def test_a_digest_that_differs_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    simulate = simulators.run
+    expect = checked.expect
     right = []
 
-    def wrong(build: Any, module: str, *, parameters: dict[str, Any], **more: Any) -> Any:
-        digests = list(parameters["digests"])
-        right.append(digests[6])
-        digests[6] ^= 1 << 31
-        return simulate(build, module, parameters=parameters | {"digests": digests}, **more)
+    def wrong(*given: Any) -> Any:
+        found = expect(*given)
+        if len(found.digests) == 10:  # Not when the trial before is run again.
+            right.append(found.digests[6])
+            found.digests[6] ^= 1 << 31
+        return found
 
-    monkeypatch.setattr(simulators, "run", wrong)
+    monkeypatch.setattr(checked, "expect", wrong)
     assert run() == Mismatch(6, "pass 0, tick 1", "digest", (), right[0], None)
 
 
@@ -247,6 +247,30 @@ def test_an_answer_that_never_comes(run: Run, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(host, "read", lambda core, region: [])
     monkeypatch.setattr(checked, "SLOWEST", 3000)
     with pytest.raises(LockstepError, match=r"^Core must end tick 10, but hangs$"):
+        run()
+
+
+def test_a_digest_too_many(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    expect = checked.expect
+
+    def fewer(*given: Any) -> Any:
+        found = expect(*given)
+        del found.digests[-1]
+        return found
+
+    monkeypatch.setattr(checked, "expect", fewer)
+    with pytest.raises(LockstepError, match=r"^Core must make 9 digests, but makes more$"):
+        run()
+
+
+def test_a_failure_of_golden_is_told_and_ends_the_simulation(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: Any) -> Any:
+        raise RuntimeError("Golden failed")
+
+    monkeypatch.setattr(checked, "expect", fails)
+    with pytest.raises(RuntimeError, match="^Golden failed$"):
         run()
 
 

@@ -4,11 +4,11 @@ The clock lives here, and digests are compared here, so that the simulator calls
 all is over. Nothing happens before `go`: files are opened then. Words of the file ``+stimulus=`` go
 to the core, words from it to ``+answers=``; both streams stall at random unless ``+unstalled``.
 Digests must be those of ``+digests=``. `over` says that all is done, that a digest differs (then
-`moment` is its number and `found` what it is), or that the core was silent for `limit` cycles.
+`moment` is its number and `found` the core's), or that the core was silent for `limit` cycles.
 
-With ``+trace=`` the architectural writes of tick number ``+moment=`` are written as ``variable index
-value``, with ``+ticks=`` the cycle in which each digest comes. ``busies`` counts the cycles in which
-trials run.
+With ``+trace=`` the architectural writes of tick number ``+moment=`` are written as ``variable
+index value``, with ``+ticks=`` the cycle in which each digest comes. ``busies`` counts the cycles
+in which trials run.
 
 A line of the stimulus with bit 32 set is no word, but a reset, so many cycles after the word before
 it was taken as bits 31..0 say. Ticks in between are not shown.
@@ -219,5 +219,5 @@ def bench(core: Core) -> str:
 
 
 def free() -> str:
-    """Return the Verilog of a bench that runs a core made with ``trace=False``, and compares nothing."""
+    """Return the Verilog of a bench around a core made without traces; it compares nothing."""
     return FREE.format(top=TOP, bytes=PATH_BYTES)

@@ -36,6 +36,7 @@ from goldenspike.sim.toolchain import (
     execute,
     identity,
     log_tail,
+    make_variables,
     prepare,
     version,
 )
@@ -84,6 +85,7 @@ def build(
     defines: Mapping[str, str | int] | None = None,
     visible: Iterable[str] = (),
     waves: bool = False,
+    optimised: bool = False,
     timeout_s: float = 900.0,
     cache: Path | None = None,
 ) -> Build:
@@ -106,6 +108,9 @@ def build(
         what the bench cannot see: a large core runs twice as fast. Icarus shows everything.
     waves
         Whether the build can record waveforms, which makes it slower.
+    optimised
+        Whether the compiler takes its time to make a fast simulation: for long runs. Icarus does
+        not care.
     timeout_s
         Time limit in seconds, not counting the wait for a process that builds the same.
     cache
@@ -133,7 +138,8 @@ def build(
         "waves": waves and simulator == "verilator",
     }
     files |= {f"include/{name}": text for name, text in _texts(include).items()}
-    key = _hash([simulator, tools, files, arguments])
+    chosen = make_variables(optimised) if simulator == "verilator" else []
+    key = _hash([simulator, tools, files, arguments, chosen])
     kept = Build(simulator, top, waves, cache / "builds" / key)
     partial = cache / "partial"
     partial.mkdir(parents=True, exist_ok=True)
@@ -152,7 +158,8 @@ def build(
                 (folder / name).write_text(text)
             shared = cache if spaceless.safe(cache) else spaceless.place()
             objects = shared / "objects" / _hash(tools)
-            variables = environment(objects if simulator == "verilator" else None)
+            compiled = objects if simulator == "verilator" else None
+            variables = environment(compiled, optimised=optimised)
             _compile(simulator, folder, arguments, variables, timeout_s)
             kept.folder.parent.mkdir(exist_ok=True)
             if place != partial:

@@ -270,7 +270,7 @@ def test_a_failure_of_golden_is_told_and_ends_the_simulation(
         raise RuntimeError("Golden failed")
 
     monkeypatch.setattr(checked, "expect", fails)
-    with pytest.raises(RuntimeError, match="^Golden failed$"):
+    with pytest.raises(RuntimeError, match=r"^Golden failed$"):
         run()
 
 

@@ -1,6 +1,6 @@
-"""cocotb bench: starts the wrapper that compares a core with the golden model, and waits for its end.
+"""cocotb bench: starts the wrapper that compares a core with the golden model, and waits.
 
-The wrapper compares in HDL, see :mod:`goldenspike.hdl.bench`: Python wakes once.
+The wrapper compares in HDL, see :mod:`goldenspike.hdl.bench`: Python wakes once, at its end.
 """
 
 from __future__ import annotations

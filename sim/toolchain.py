@@ -57,13 +57,15 @@ FOREIGN = re.compile(
 # The child's group ends with whoever started it, however that ended: the other end of the pipe
 # whose number it is told is then closed.
 CHILD = """
-import json, os, signal, sys, threading
+import json, os, signal, subprocess, sys, threading
 def end():
     os.read(int(sys.argv[2]), 1)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 threading.Thread(target=end, daemon=True).start()
-from cocotb_tools.runner import get_runner
 simulator, step, arguments = json.loads(sys.argv[1])
+if step == "command":
+    sys.exit(subprocess.call(arguments))
+from cocotb_tools.runner import get_runner
 getattr(get_runner(simulator), step)(**arguments)
 """
 
@@ -166,12 +168,13 @@ def environment(objects: Path | None = None, *, optimised: bool = False) -> dict
 def execute(
     job: Sequence[Any], folder: Path, variables: Mapping[str, str], timeout_s: float
 ) -> int | None:
-    """Run one step of cocotb's runner in a child.
+    """Run one step of cocotb's runner, or a command, in a child.
 
     Parameters
     ----------
     job
-        Simulator, name of the runner's method, and its arguments.
+        Simulator, name of the runner's method, and its arguments; or simulator, ``"command"`` and
+        the command's words.
     folder
         Where it runs, and leaves what it prints in :data:`LOG`.
     variables

@@ -24,10 +24,9 @@ from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.rules import conductance_perturbation, node_perturbation, three_factor
 from goldenspike.golden.synapses import exponential
 from goldenspike.golden.trial import Session, Stimulus
-from goldenspike.hdl.core import LANES
-from goldenspike.sim import lockstep, simulators
-from goldenspike.tools import bench_traces, console, peers
-from goldenspike.tools.job import Job, prepare
+from goldenspike.sim import simulators
+from goldenspike.tools import bench_lockstep, bench_traces, console, peers
+from goldenspike.tools.job import prepare
 
 WIDE, WIDE_TICKS = 1024, 32
 SMALL, SMALL_TICKS = (100, 10), 100
@@ -76,13 +75,10 @@ def run(*, hardware: bool = True, beside: bool = True) -> int:
     if not speed.equal:
         console.complain("The engine and the plain loop end with different weights")
     if hardware:
-        job = prepare("digits")
-        rows = simulator_rows(job)
-        heads = ("simulator", "cycles/s ", "trials/s ")
-        console.show("Lockstep of the digits' core, 8 lanes, unstalled", heads, rows)
+        console.show(bench_lockstep.TITLE, bench_lockstep.HEADS, bench_lockstep.rows())
         heads = ("lanes ", "cycles a trial ", "synapses a cycle ")
         title = "The digits' core (64 x 10, 2 passes of 16 ticks), inputs' loading included"
-        console.show(title, heads, lane_rows(job))
+        console.show(title, heads, bench_lockstep.lane_rows(prepare("digits")))
     return 0 if speed.equal else 1
 
 
@@ -350,51 +346,3 @@ def plain(x: Any, w: Any, e: Any, factors: Any, c: Any, seed: int) -> None:
                     y += 1
                 w[j, i] = max(c.weight_low, min(y, c.weight_high))
                 e[j, i] = 0
-
-
-def paired_runs(job: Job, lanes: int, simulator: Any, trials: int) -> tuple[float, float]:
-    """Return cycles and seconds a trial: a run's minus those of one a third as long."""
-    built = lockstep.prepare(job.plan, lanes, simulator)
-    seen = []
-    for count in (1, trials, 3 * trials):  # the first loads what is compiled, and does not count
-        session = job.session()
-        stimulus, samples = job.task.trials(0, count)
-        begin = time.perf_counter()
-        report = lockstep.lockstep(
-            session,
-            stimulus,
-            samples,
-            lanes=lanes,
-            simulator=simulator,
-            stalls=False,
-            built=built,
-        )
-        seen.append((report.cycles, time.perf_counter() - begin))
-    _, (cycles, seconds), (more, longer) = seen
-    return (more - cycles) / (2 * trials), (longer - seconds) / (2 * trials)
-
-
-def simulator_rows(job: Job) -> list[tuple[str, str, str]]:
-    """Measure lockstep on every simulator."""
-    rows = []
-    for simulator, trials in (("verilator", 200), ("icarus", 15)):
-        with console.waiting(f"lockstep on {simulator}"):
-            cycles, seconds = paired_runs(job, 8, simulator, trials)
-        rows.append((simulator, f"{cycles / seconds:,.0f}", f"{1 / seconds:.0f}"))
-    return rows
-
-
-def lane_rows(job: Job) -> list[tuple[str, str, str]]:
-    """Count cycles of a trial for every number of lanes."""
-    trials = 10
-    stimulus, samples = job.task.trials(trials, 2 * trials)  # those by which the runs differ
-    post = job.plan.neurons[0].size
-    spiking = sum(int(inputs[samples].sum()) for inputs in stimulus.inputs.values())
-    synapses = sum(q.pre.size * q.post.size for q in job.plan.plastic)
-    visits = job.plan.passes * spiking * post / len(samples) + synapses
-    rows = []
-    for lanes in LANES:
-        with console.waiting(f"a core of {lanes} lanes on Verilator (compiled the first time)"):
-            cycles, _ = paired_runs(job, lanes, "verilator", trials)
-        rows.append((str(lanes), f"{cycles:.0f}", f"{visits / cycles:.2f}"))
-    return rows

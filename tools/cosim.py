@@ -10,6 +10,7 @@ from typing import Any
 
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.trial import Session
+from goldenspike.hdl import cycles
 from goldenspike.hdl.core import check_lanes
 from goldenspike.sim import lockstep, simulators
 from goldenspike.sim.toolchain import SIMULATORS, Simulator
@@ -19,6 +20,8 @@ from goldenspike.tools.job import Job, prepare, warn, warn_of_start
 from goldenspike.tools.training import watched
 
 TRIALS = 50
+MARGIN = 8
+"""A tick takes less than so many times the cycles that its synapses and neurons need at least."""
 STEP = 4096
 """Trials that golden learns alone between two moves of the progress bar."""
 PIECES = 8
@@ -101,7 +104,12 @@ def run(
             start.watch = None  # It has been told of these trials.
         with console.waiting(f"{one} compiles the core (the first time takes a while)"):
             built = lockstep.prepare(
-                job.plan, lanes, one, neurons=neurons, waves=waves is not None, kept=True
+                *(job.plan, lanes, one),
+                neurons=neurons,
+                waves=waves is not None,
+                kept=True,
+                cycles=expected_cycles(job, trials, lanes, neurons) if one == "verilator" else 0,
+                beside=lambda: job.session().learn(*job.task.trials(0, 1), traced=True),
             )
         with console.progress() as bars:
             bar = bars.add_task(f"lockstep on {one}", total=trials)
@@ -151,6 +159,22 @@ def begin(job: Job, weights: Path | None, first: int) -> Session:
             session.learn(*job.task.trials(session.trial, count))
             bars.advance(bar, count)
     return session
+
+
+def expected_cycles(job: Job, trials: int, lanes: int, neurons: int) -> int:
+    """Return how many clock cycles trials take, by the model; 0 if they cannot be many.
+
+    The model costs seconds, more the first time; it is not asked about runs that are short whatever
+    it says.
+    """
+    plan = job.plan
+    synapses = sum(q.pre.size * q.post.size for q in plan.projections)
+    most = MARGIN * (synapses // lanes + sum(p.size for p in plan.populations) + MARGIN)
+    if trials * plan.digests * most < lockstep.LONG:
+        return 0
+    shown = job.task.trials(0, 1)
+    count = cycles.of_learning(job.session(), *shown, lanes=lanes, neurons=neurons)
+    return trials * count.cycles
 
 
 def check(

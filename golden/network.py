@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
 from goldenspike.golden import catalog
+from goldenspike.golden.domains import (
+    LIMIT,
+    Between,
+    Count,
+    Name,
+    OneOf,
+    Other,
+    Positive,
+    Whole,
+    check,
+)
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.golden.parameters import (
     Parameters,
     check_keys,
-    choice,
     flag,
     integer,
-    number,
-    positive,
     read_format,
     real,
     text,
@@ -27,14 +35,8 @@ from goldenspike.golden.parameters import (
 
 RESERVED = ("reward", "targets")
 """What no population may be called in a network with a reward, where these are something else."""
-LIMIT = 1 << 16
-"""Neurons of a population and ticks of a trial stay below: indices are pairs of 16 bits."""
 LONGEST = 255
 """The longest delay, in ticks: signals are kept for that long."""
-
-
-def _count(noun: str, value: Any) -> int:
-    return integer(noun, value, 1, LIMIT - 1)
 
 
 def _keep(description: Any, **values: Any) -> None:
@@ -82,13 +84,14 @@ class Population:
     """
 
     name: str
-    size: int
+    size: Count
     model: Any
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", text("Name of a population", self.name), re.ASCII):
             raise ValueError(f"Name must be a lower-case identifier, not {self.name!r}")
-        _keep(self, size=_count(f"Size of {self.name}", self.size))
+        _keep(self, size=integer(f"Size of {self.name}", self.size))
+        check(self, self.name)
 
 
 @dataclass(frozen=True)
@@ -126,17 +129,17 @@ class Projection:
         is and stays 0.
     """
 
-    pre: str
-    post: str
+    pre: Other
+    post: Other
     weight: Format
-    delay: int = 0
-    initial: float = 0.0
-    mean: float = 0.0
-    pattern: str = "full"
-    receptor: str | None = None
+    delay: Annotated[int, Whole(0, LONGEST)] = 0
+    initial: Annotated[float, Between(0)] = 0.0
+    mean: Annotated[float, Between()] = 0.0
+    pattern: Annotated[str, OneOf(("full", "blocks", "upper"))] = "full"
+    receptor: Annotated[str | None, Name()] = None
     synapse: Any = None
     rule: Any = None
-    mirror: str | None = None
+    mirror: Annotated[str | None, Name()] = None
     self_connections: bool = True
 
     @property
@@ -150,17 +153,14 @@ class Projection:
         for key in ("receptor", "mirror"):
             _name(f"{key.capitalize()} of {self.name}", getattr(self, key))
         _format(f"Weight of {self.name}", self.weight)
-        number(f"Initial of {self.name}", self.initial)
-        if not 0 <= self.initial < float("inf"):
-            raise ValueError(f"Initial of {self.name} must be 0 or more, not {self.initial!r}")
         _keep(
             self,
-            delay=integer(f"Delay of {self.name}", self.delay, 0, LONGEST),
+            delay=integer(f"Delay of {self.name}", self.delay),
             initial=real(f"Initial of {self.name}", self.initial),
             mean=real(f"Mean of {self.name}", self.mean),
             self_connections=flag(f"Self connections of {self.name}", self.self_connections),
         )
-        choice(f"Pattern of {self.name}", self.pattern, ("full", "blocks", "upper"))
+        check(self, self.name)
         if not self.self_connections and self.pre != self.post:
             raise ValueError(f"Self connections of {self.name} must be left out: it has none")
 
@@ -192,29 +192,28 @@ class Reward:
         How many bins late the reward comes.
     """
 
-    readout: str
-    objective: str
+    readout: Other
+    objective: Annotated[str, OneOf((*catalog.OBJECTIVES, "external"))]
     baseline: Any
     reward: Format
     target: Format
-    scale: float = 1.0
+    scale: Positive = 1.0
     sign: bool = False
-    period: int = 0
-    delay: int = 0
+    period: Annotated[int, Whole(0, LIMIT - 1)] = 0
+    delay: Annotated[int, Whole(0, LONGEST)] = 0
 
     def __post_init__(self) -> None:
         text("Readout of the reward", self.readout)
-        choice("Objective", self.objective, (*catalog.OBJECTIVES, "external"))
         _format("Reward", self.reward)
         _format("Target", self.target)
-        positive("Scale", self.scale)
         _keep(
             self,
             scale=real("Scale", self.scale),
             sign=flag("Sign", self.sign),
-            period=integer("Period", self.period, 0, LIMIT - 1),
-            delay=integer("Delay of the reward", self.delay, 0, LONGEST),
+            period=integer("Period", self.period),
+            delay=integer("Delay of the reward", self.delay),
         )
+        check(self)
         if self.delay and not self.period:
             raise ValueError(f"Delay of the reward must be 0 without a period, not {self.delay}")
 
@@ -235,7 +234,7 @@ class Network:
         Population whose signals are recorded; by default that of the reward, or the last one.
     """
 
-    ticks: int
+    ticks: Count
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     reward: Reward | None = None
@@ -245,7 +244,8 @@ class Network:
         if not self.populations:
             raise ValueError("Population of a network must be one or more tables, not none")
         _name("Readout", self.readout)
-        _keep(self, ticks=_count("Ticks", self.ticks))
+        _keep(self, ticks=integer("Ticks", self.ticks))
+        check(self)
         for p in self.populations if self.reward is not None else ():
             if p.name in RESERVED:
                 raise ValueError(f"Name must be none of {', '.join(RESERVED)}, not {p.name!r}")

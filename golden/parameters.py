@@ -209,19 +209,24 @@ class Parameters:
     """Base of frozen dataclasses that can be read from and written to TOML tables."""
 
     def __post_init__(self) -> None:
-        """Make plain values of what is given; models check theirs after that.
+        """Make plain values of what is given, and check that each is in its field's domain.
+
+        What values must be beside each other, models check after that.
 
         Raises
         ------
         TypeError
             If a value is of another kind than its field.
         ValueError
-            If a number is not finite.
+            If a number is not finite, or a value is not in its domain.
         """
+        from goldenspike.golden.domains import check  # which imports this file
+
         for f in fields(self):
             noun = f.name.replace("_", " ").capitalize()
             value = _plain(_kinds(type(self))[f.name], getattr(self, f.name), noun)
             object.__setattr__(self, f.name, value)
+        check(self)
 
     @classmethod
     def read(cls, data: dict[str, Any], where: str) -> Self:

@@ -7,14 +7,21 @@ The sum is exact and rounded once, half to even; the ends saturate.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell
+from goldenspike.golden.domains import Between
 from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import unit
 
 FACTOR = Format(False, 17, 16)
 """The usual format of factors of 0 to 1."""
+Fading = Annotated[float, Between(0, 1, below=True, held="factor")]
+"""A decay that lets go of the past, in the format of the field ``factor``."""
+
+
+def fading(factor: str) -> Between:
+    """Return the domain of decays that let go of the past, in the format of a field."""
+    return Between(0, 1, below=True, held=factor)
 
 
 class Constants(NamedTuple):
@@ -50,20 +57,10 @@ def constants(
     return Constants(y, x, frac, *shifts, raw_decay, raw_gain)
 
 
-def held_decay(decay: float, factor: Format, noun: str = "Decay") -> float:
-    """Return the decay that a format holds, which must let go of the past.
-
-    Raises
-    ------
-    ValueError
-        Unless the decay is 0 to 1 and what the format makes of it is below 1.
-    """
-    unit(noun, decay)
-    raw, frac = factor.factor(decay, noun)
-    held = raw * 2.0**-frac
-    if held >= 1:
-        raise ValueError(f"{noun} must be below 1 in {factor}, not {decay!r}")
-    return held
+def held_decay(decay: float, factor: Format) -> float:
+    """Return what a format makes of a decay."""
+    raw, frac = factor.factor(decay, "Decay")
+    return raw * 2.0**-frac
 
 
 @cell

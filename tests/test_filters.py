@@ -283,8 +283,8 @@ REFUSED = {
     "Decay must be representable in fxp-u17/16, not 1e-06 (nearest 0.0)": lambda: (
         exponential.Params(1e-6, F("fxp-u16/12"))
     ),
-    "Utilization must be above 0, not 0.0": lambda: dynamic.Params(0.0, 0.5, 0.5),
-    "Utilization must be 0 to 1, not 2.0": lambda: dynamic.Params(2.0, 0.5, 0.5),
+    "Utilization must be above 0, to 1, not 0.0": lambda: dynamic.Params(0.0, 0.5, 0.5),
+    "Utilization must be above 0, to 1, not 2.0": lambda: dynamic.Params(2.0, 0.5, 0.5),
     "Facilitation decay must be 0 to 1, not -1.0": lambda: dynamic.Params(0.5, -1.0, 0.5),
     "Depression decay must be 0 to 1, not 1.5": lambda: dynamic.Params(0.5, 0.5, 1.5),
     "Trace must be unsigned, all bits behind the point, not fxp-u16/12": lambda: dynamic.Params(

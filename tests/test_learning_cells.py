@@ -327,7 +327,7 @@ def test_formats_of_thirty_fraction_bits_fit_the_kernel() -> None:
         ({"weight_decay": 1e-7}, r"Weight decay must be representable in fxp-u17/16, not 1e-07"),
         ({"limit": "one"}, r"Limit must be one of 'none', 'one_lsb', not 'one'"),
         ({"momentum": 0.5}, r"Momentum must be 0 for a rule that learns every tick, not 0.5"),
-        ({"trace_decay": 1.0}, r"Trace decay must be below 1 in fxp-u17/16, not 1.0"),
+        ({"trace_decay": 1.0}, r"Trace decay must be 0 to below 1, not 1.0"),
         ({"gain": "two"}, r"Gain must be one of 'one', 'complement', not 'two'"),
         ({"eta": 0.0}, r"Eta must be above 0, not 0.0"),
     ],

@@ -219,19 +219,19 @@ def test_real_numbers_are_followed(module: Any, params: Any) -> None:
 
 
 REFUSED = {
-    "Probability must be above 0, not 0.0": lambda: sparse.Params(0.0),
-    "Probability must be 0 to 1, not 1.5": lambda: sparse.Params(1.5),
+    "Probability must be above 0, to 1, not 0.0": lambda: sparse.Params(0.0),
+    "Probability must be above 0, to 1, not 1.5": lambda: sparse.Params(1.5),
     "Probability must be representable in fxp-u32/31, not 1e-10 (nearest 0.0)": lambda: (
         sparse.Params(1e-10)
     ),
-    "Decay must be 0 to 1, not -0.5": lambda: filtered.Params(-0.5, F("fxp-s8/4")),
-    "Decay must be below 1 in fxp-u17/16, not 1.0": lambda: filtered.Params(1.0, F("fxp-s8/4")),
+    "Decay must be 0 to below 1, not -0.5": lambda: filtered.Params(-0.5, F("fxp-s8/4")),
+    "Decay must be 0 to below 1, not 1.0": lambda: filtered.Params(1.0, F("fxp-s8/4")),
     "Decay must be below 1 in fxp-u5/4, not 0.995": lambda: filtered.Params(
         0.995, F("fxp-s8/4"), F("fxp-u5/4")
     ),
     "Noise must be signed, not fxp-u8/4": lambda: filtered.Params(0.5, F("fxp-u8/4")),
-    "Probability must be above 0, not -1.0": lambda: empiric.Params(-1.0, 0.5, F("fxp-u8/4")),
-    "Probability must be below 1, not 1.0": lambda: empiric.Params(1.0, 0.5, F("fxp-u8/4")),
+    "Probability must be above 0, to below 1, not -1.0": lambda: empiric.Params(-1.0, 0.5, F("fxp-u8/4")),
+    "Probability must be above 0, to below 1, not 1.0": lambda: empiric.Params(1.0, 0.5, F("fxp-u8/4")),
     "Trace must be unsigned, not fxp-s8/4": lambda: empiric.Params(0.5, 0.5, F("fxp-s8/4")),
     "Decay must be below 1 in fxp-u17/16, not 0.999999": lambda: empiric.Params(
         0.5, 0.999999, F("fxp-u8/4")

@@ -232,8 +232,8 @@ BAD_MODELS = [
     ),
     (weight_perturbation, RULE | {"eta": 0.0}, "Eta must be above 0, not 0.0"),
     (node_perturbation, RULE | {"sigma": -1.0}, "Sigma must be above 0, not -1.0"),
-    (running_mean, {"rate": 0.0}, "Rate must be above 0, not 0.0"),
-    (running_mean, {"rate": 2.0}, "Rate must be 0 to 1, not 2.0"),
+    (running_mean, {"rate": 0.0}, "Rate must be above 0, to 1, not 0.0"),
+    (running_mean, {"rate": 2.0}, "Rate must be above 0, to 1, not 2.0"),
     (running_mean, {"rate": 0.001}, cannot("Rate", "fxp-u9/8", 0.001, 0.0)),
 ]
 

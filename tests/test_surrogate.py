@@ -274,7 +274,7 @@ BAD = [
     ),
     (PULL | {"regularization": 0.0}, "Regularization must be above 0, not 0.0"),
     (PULL | {"target_rate": math.nan}, "Target rate must be finite, not nan"),
-    (PULL | {"trial_ticks": 0}, "Trial ticks must be 1 or more, not 0"),
+    (PULL | {"trial_ticks": 0}, "Trial ticks must be 1 to 65535, not 0"),
     (PULL | {"total": None}, f"{TOGETHER}, not no total"),
     ({"pull": F("fxp-s8/4"), "total": F("fxp-s8/4")}, f"{TOGETHER}, not no regularization"),
 ]

@@ -13,11 +13,12 @@ Courbariaux, Bengio, David, NeurIPS 2015.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, clamp, select
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic, requantize
-from goldenspike.golden.parameters import Parameters, choice, positive
+from goldenspike.golden.domains import Between, ErrorRounding, OneOf, Other, Window
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
+from goldenspike.golden.parameters import Parameters
 
 RECEPTORS = ()
 """Nothing is added to it."""
@@ -76,21 +77,14 @@ class Params(Parameters):
     """
 
     output: Format
-    signal: str
-    target: str
-    function: str = "identity"
-    slope: float = 0.25
-    window: int = 0
+    signal: Other
+    target: Other
+    function: Annotated[str, OneOf(("identity", "hard_sigmoid"))] = "identity"
+    slope: Annotated[float, Between(0, above=True, held="factor")] = 0.25
+    window: Window = 0
     factor: Format = Format(False, 9, 8)
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: ErrorRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        choice("Function", self.function, ("identity", "hard_sigmoid"))
-        positive("Slope", self.slope)
-        deterministic("Rounding of an error", self.rounding)
-        self.factor.factor(self.slope, "Slope")
 
     def constants(self, signal: Format, target: Format) -> Constants:
         """Return the integers for outputs and targets of their formats."""

@@ -12,11 +12,12 @@ Source: Bridle, NIPS 1989, on the softmax; Muller, Elementary Functions (3rd ed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell, select
+from goldenspike.golden.domains import Between, Formats, Other
 from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import Parameters, number
+from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.table import Function, Table, evaluate, tabulate
 
 RECEPTORS = ()
@@ -56,19 +57,9 @@ class Params(Parameters):
         Signal whose e is 1; rounded to the last bit of signals.
     """
 
-    output: Format
-    signal: str
-    shift: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("Shift", self.shift)
-        if not abs(self.shift) < float("inf"):
-            raise ValueError(f"Shift must be finite, not {self.shift!r}")
-        if not 0 <= self.output.frac <= MOST_FRAC:
-            raise ValueError(f"Output must have 0 to {MOST_FRAC} fraction bits, not {self.output}")
-        if self.output.high + 1 < 1 << self.output.frac:
-            raise ValueError(f"Output must be a format that holds 1, not {self.output}")
+    output: Annotated[Format, Formats(fracs=(0, MOST_FRAC), one=True)]
+    signal: Other
+    shift: Annotated[float, Between()] = 0.0
 
     def constants(self, signal: Format) -> Constants:
         """Return the integers for signals of a format."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell, select
+from goldenspike.golden.domains import Other
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.golden.parameters import Parameters
 
@@ -47,8 +48,8 @@ class Params(Parameters):
         Population of spikes that let them pass: of as many neurons, or of one.
     """
 
-    signal: str
-    open: str
+    signal: Other
+    open: Other
 
     def constants(self, signal: Format, opening: Format) -> Constants:
         """Return the integers for signals of a format, and spikes."""

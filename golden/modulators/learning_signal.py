@@ -11,10 +11,11 @@ adaptive_feedback` do. Source: Bellec et al., Nature Communications 11:3625 (202
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell
-from goldenspike.golden.fixed import Format, Overflow, Rounding, deterministic, requantize
+from goldenspike.golden.domains import Other, sure
+from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
 from goldenspike.golden.parameters import Parameters
 
 RECEPTORS = ("current",)
@@ -56,13 +57,9 @@ class Params(Parameters):
     """
 
     output: Format
-    activity: str
-    rounding: Rounding = Rounding.HALF_EVEN
+    activity: Other
+    rounding: Annotated[Rounding, sure("a learning signal")] = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        deterministic("Rounding of a learning signal", self.rounding)
 
     def constants(self, current: Format, activity: Format) -> Constants:
         """Return the integers for currents and signals of the hidden neurons of their formats."""

@@ -12,9 +12,10 @@ Source: Izhikevich, Cerebral Cortex 17:2443 (2007); Bellec et al., Nature Commun
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell, select
+from goldenspike.golden.domains import Between, Other, Window
 from goldenspike.golden.fixed import BIT, Format
 from goldenspike.golden.parameters import Parameters
 
@@ -60,16 +61,12 @@ class Params(Parameters):
         The last ticks of a trial in which there are rewards; 0 for all.
     """
 
-    choice: str
-    target: str
+    choice: Other
+    target: Other
     output: Format = Format(True, 2, 0)
-    hit: float = 1.0
-    miss: float = -1.0
-    window: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.constants(BIT, BIT)
+    hit: Annotated[float, Between(kept="output")] = 1.0
+    miss: Annotated[float, Between(kept="output")] = -1.0
+    window: Window = 0
 
     def constants(self, choice: Format, target: Format) -> Constants:
         """Return the integers for choices and targets of their formats."""

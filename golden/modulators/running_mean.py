@@ -10,11 +10,12 @@ Source: Fiete and Seung, PRL 97:048104 (2006); Miconi, eLife 6:e20899 (2017).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, align, cell, select
+from goldenspike.golden.domains import Between, Whole
 from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import Parameters, positive, unit
+from goldenspike.golden.parameters import Parameters
 
 PAIRED = False
 EXTRA = 4
@@ -33,16 +34,12 @@ class Params(Parameters):
         Kinds of trials that have a mean of their own, 1 to 65535.
     """
 
-    rate: float = 0.125
-    conditions: int = 1
+    rate: Annotated[float, Between(0, 1, above=True)] = 0.125
+    conditions: Annotated[int, Whole(1, (1 << 16) - 1)] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("Rate", self.rate)
-        unit("Rate", self.rate)
         RATE.constant(self.rate, "Rate")
-        if not 1 <= self.conditions < 1 << 16:
-            raise ValueError(f"Conditions must be 1 to 65535, not {self.conditions!r}")
 
     def constants(self, error: Format, reward: Format) -> Constants:
         """Return the constants between the formats of error and reward."""

@@ -50,6 +50,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, select
+from goldenspike.golden.domains import Other
 from goldenspike.golden.fixed import BIT, RANDOM, RANDOM_BITS, Format
 from goldenspike.golden.parameters import Parameters
 
@@ -97,10 +98,10 @@ class Params(Parameters):
         Population of spikes that decide: of one neuron.
     """
 
-    signal: str
-    cumulative: str
-    total: str
-    open: str
+    signal: Other
+    cumulative: Other
+    total: Other
+    open: Other
 
     def constants(
         self, signal: Format, cumulative: Format, total: Format, opening: Format

@@ -55,7 +55,8 @@ from numba import types
 from numba.extending import overload
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, select, wrap
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic, requantize
+from goldenspike.golden.domains import ErrorRounding, Other, Window
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
 from goldenspike.golden.parameters import Parameters
 
 RECEPTORS = ()
@@ -110,16 +111,12 @@ class Params(Parameters):
     """
 
     output: Format
-    signal: str
-    total: str
-    target: str
-    window: int = 0
-    rounding: Rounding = Rounding.HALF_EVEN
+    signal: Other
+    total: Other
+    target: Other
+    window: Window = 0
+    rounding: ErrorRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        deterministic("Rounding of an error", self.rounding)
 
     def constants(self, signal: Format, total: Format, target: Format) -> Constants:
         """Return the integers for exponentials, sums and targets of their formats."""

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, align, cell
-from goldenspike.golden.fixed import Format, Overflow, Rounding, deterministic, requantize
-from goldenspike.golden.parameters import Parameters, unit
+from goldenspike.golden.domains import ErrorRounding, Factor, Other
+from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
+from goldenspike.golden.parameters import Parameters
 
 RECEPTORS = ()
 """Nothing is added to it."""
@@ -70,18 +71,12 @@ class Params(Parameters):
     """
 
     output: Format
-    value: str
-    reward: str
-    gamma: float
+    value: Other
+    reward: Other
+    gamma: Factor
     factor: Format = Format(False, 17, 16)
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: ErrorRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        unit("Gamma", self.gamma)
-        deterministic("Rounding of an error", self.rounding)
-        self.factor.factor(self.gamma, "Gamma")
 
     def constants(self, value: Format, reward: Format) -> Constants:
         """Return the integers for values and rewards of their formats."""

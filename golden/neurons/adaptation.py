@@ -12,12 +12,13 @@ Intelligence 3:905 (2021).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Ports, align, cell, select
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic, requantize
-from goldenspike.golden.neurons.spiking import check_refractory, countdown, leak
-from goldenspike.golden.parameters import Parameters, number, positive, unit
+from goldenspike.golden.domains import Between, Factor, Formats, NeuronRounding
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
+from goldenspike.golden.neurons.spiking import Refractory, countdown, leak
+from goldenspike.golden.parameters import Parameters
 
 
 class Constants(NamedTuple):
@@ -90,29 +91,19 @@ class AdaptiveParams(Parameters):
     """
 
     membrane: Format
-    decay: float
-    threshold: float
-    rho: float
-    beta: float
-    adaptation: Format
+    decay: Factor
+    threshold: Annotated[float, Between(0, above=True, kept="membrane")]
+    rho: Factor
+    beta: Annotated[float, Between(0, held="gain")]
+    adaptation: Annotated[Format, Formats(signed=False)]
     gain: Format = Format(False, 18, 16)
-    refractory: int = 0
+    refractory: Refractory = 0
     factor: Format = Format(False, 17, 16)
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: NeuronRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unit("Decay", self.decay)
-        positive("Threshold", self.threshold)
-        unit("Rho", self.rho)
-        number("Beta", self.beta)
-        if not 0 <= self.beta < float("inf"):
-            raise ValueError(f"Beta must be 0 or more, not {self.beta!r}")
-        if self.adaptation.signed:
-            raise ValueError(f"Adaptation must be unsigned, not {self.adaptation}")
-        check_refractory(self.refractory)
-        deterministic("Rounding of a neuron", self.rounding)
         self.constants(BIT)
 
     def constants(self, current: Format) -> Constants:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldenspike.golden.cell import Cell, align, cell, select
+from goldenspike.golden.domains import Drive
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.neurons import adaptation
 from goldenspike.golden.neurons.adaptation import (
@@ -30,7 +31,6 @@ from goldenspike.golden.neurons.adaptation import (
     ports,
 )
 from goldenspike.golden.neurons.spiking import drive_factor, fire, has_spiked, integrate
-from goldenspike.golden.parameters import choice
 
 __all__ = ["RECEPTORS", "STEP", "Constants", "Inputs", "Outputs", "Params", "State"]
 
@@ -50,11 +50,7 @@ class Params(AdaptiveParams):
         What the current is multiplied by: ``"one"`` or ``"complement"`` (1 - decay).
     """
 
-    drive: str = "one"
-
-    def __post_init__(self) -> None:
-        choice("Drive", self.drive, ("one", "complement"))
-        super().__post_init__()
+    drive: Drive = "one"
 
     def constants(self, current: Format) -> Constants:
         """Return the integers for currents of a format."""

@@ -12,22 +12,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, align, cell, select
+from goldenspike.golden.domains import Between, Factor, Formats, NeuronRounding, spoken
 from goldenspike.golden.fixed import (
     BIT,
     Format,
     Overflow,
     Rounding,
-    deterministic,
     requantize,
 )
-from goldenspike.golden.parameters import Parameters, number, unit
+from goldenspike.golden.parameters import Parameters
 
 SILENT = Format(False, 1, 62)
 """Of the conductance where there are no synapses: 0 in any format."""
 POTENTIALS = ("excitatory_reversal", "inhibitory_reversal", "threshold", "reset")
+Potential = Annotated[float, Between()]
 
 
 class Constants(NamedTuple):
@@ -91,25 +92,19 @@ class Params(Parameters):
     """
 
     membrane: Format
-    leak: float
-    rest: float
-    excitatory_reversal: float
-    inhibitory_reversal: float
-    threshold: float
-    reset: float
-    conductance: Format = Format(False, 16, 16)
+    leak: Factor
+    rest: Potential
+    excitatory_reversal: Potential
+    inhibitory_reversal: Potential
+    threshold: Potential
+    reset: Potential
+    conductance: Annotated[Format, Formats(signed=False)] = Format(False, 16, 16)
     factor: Format = Format(False, 17, 16)
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: NeuronRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unit("Leak", self.leak)
-        for name in ("rest", *POTENTIALS):
-            number(spoken(name), getattr(self, name))
-        if self.conductance.signed:
-            raise ValueError(f"Conductance must be unsigned, not {self.conductance}")
-        deterministic("Rounding of a neuron", self.rounding)
         c = self.constants(SILENT, SILENT)
         if c.reset >= c.threshold:
             raise ValueError(f"Reset must be below the threshold, not {self.reset!r}")
@@ -157,11 +152,6 @@ class Params(Parameters):
 
     def _relative(self) -> dict[str, float]:
         return {name: float(getattr(self, name) - self.rest) for name in POTENTIALS}
-
-
-def spoken(name: str) -> str:
-    """Return a field's name as an error begins with it."""
-    return name.replace("_", " ").capitalize()
 
 
 @cell

@@ -9,11 +9,12 @@ Source: Bellec et al., Nature Communications 11:3625 (2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, align, cell
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic, requantize
-from goldenspike.golden.parameters import Parameters, choice, unit
+from goldenspike.golden.domains import Between, Drive, Factor, NeuronRounding
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
+from goldenspike.golden.parameters import Parameters
 
 
 class Constants(NamedTuple):
@@ -67,18 +68,15 @@ class Params(Parameters):
     """
 
     output: Format
-    decay: float = 0.0
-    drive: str = "one"
-    bias: float = 0.0
+    decay: Factor = 0.0
+    drive: Drive = "one"
+    bias: Annotated[float, Between(kept="output")] = 0.0
     factor: Format = Format(False, 17, 16)
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: NeuronRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unit("Decay", self.decay)
-        choice("Drive", self.drive, ("one", "complement"))
-        deterministic("Rounding of a neuron", self.rounding)
         self.constants(BIT)
 
     def constants(self, current: Format) -> Constants:

@@ -13,12 +13,13 @@ NEST's ``eprop_iaf``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, cell, select
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, deterministic
+from goldenspike.golden.domains import Between, Drive, Factor, NeuronRounding, OneOf
+from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding
 from goldenspike.golden.neurons.spiking import (
-    check_refractory,
+    Refractory,
     countdown,
     drive_factor,
     fire,
@@ -26,7 +27,7 @@ from goldenspike.golden.neurons.spiking import (
     integrate,
     leak,
 )
-from goldenspike.golden.parameters import Parameters, choice, positive, unit
+from goldenspike.golden.parameters import Parameters
 
 
 class Constants(NamedTuple):
@@ -96,26 +97,19 @@ class Params(Parameters):
     """
 
     membrane: Format
-    decay: float
-    threshold: float
-    drive: str = "one"
-    reset: str = "subtract"
-    reset_value: float = 0.0
-    compare: str = ">="
+    decay: Factor
+    threshold: Annotated[float, Between(0, above=True, kept="membrane")]
+    drive: Drive = "one"
+    reset: Annotated[str, OneOf(("subtract", "to_value"))] = "subtract"
+    reset_value: Annotated[float, Between(kept="membrane")] = 0.0
+    compare: Annotated[str, OneOf((">=", ">"))] = ">="
     factor: Format = Format(False, 17, 16)
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: NeuronRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
-    refractory: int = 0
+    refractory: Refractory = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unit("Decay", self.decay)
-        positive("Threshold", self.threshold)
-        choice("Drive", self.drive, ("one", "complement"))
-        choice("Reset", self.reset, ("subtract", "to_value"))
-        choice("Compare", self.compare, (">=", ">"))
-        deterministic("Rounding of a neuron", self.rounding)
-        check_refractory(self.refractory)
         self.constants(BIT)
 
     def constants(self, current: Format) -> Constants:

@@ -10,11 +10,12 @@ Source: Murray, eLife 8:e43299 (2019).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Ports, align, cell, select
-from goldenspike.golden.fixed import Format, Overflow, Rounding, deterministic, requantize
-from goldenspike.golden.parameters import Parameters, choice, number
+from goldenspike.golden.domains import Between, Formats, NeuronRounding, OneOf
+from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
+from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.table import MOST_FRAC, Table, build, evaluate
 
 
@@ -68,22 +69,15 @@ class Params(Parameters):
         How h is rounded and limited.
     """
 
-    output: Format
-    function: str = "tanh"
-    tau: float = 1.0
+    output: Annotated[Format, Formats(fracs=(0, MOST_FRAC))]
+    function: Annotated[str, OneOf(("tanh", "sigmoid"))] = "tanh"
+    tau: Annotated[float, Between(1, held="factor", inverse=True)] = 1.0
     factor: Format = Format(False, 17, 16)
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: NeuronRounding = Rounding.HALF_EVEN
     overflow: Overflow = Overflow.SATURATE
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choice("Function", self.function, ("tanh", "sigmoid"))
-        number("Tau", self.tau)
-        if not 1 <= self.tau < float("inf"):
-            raise ValueError(f"Tau must be 1 or more, not {self.tau!r}")
-        if not 0 <= self.output.frac <= MOST_FRAC:
-            raise ValueError(f"Output must have 0 to {MOST_FRAC} fraction bits, not {self.output}")
-        deterministic("Rounding of a neuron", self.rounding)
         self.constants(self.output)
 
     def constants(self, current: Format) -> Constants:

@@ -13,14 +13,15 @@ Source: Bellec et al., Nature Communications 11:3625 (2020).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import align, cell, clamp, select
+from goldenspike.golden.domains import Whole
 from goldenspike.golden.fixed import Format, requantize
-from goldenspike.golden.parameters import integer
 
 LONGEST = (1 << 16) - 2
 """Ticks of the longest refractory period: `spike` then fills 16 bits."""
+Refractory = Annotated[int, Whole(0, LONGEST)]
 
 
 class Leak(NamedTuple):
@@ -49,11 +50,6 @@ def leak(
 def drive_factor(drive: str, decay: float) -> float:
     """Return what the current is multiplied by: 1 or, with ``"complement"``, 1 - decay."""
     return 1.0 if drive == "one" else 1.0 - decay
-
-
-def check_refractory(ticks: Any) -> None:
-    """Raise TypeError or ValueError unless `ticks` is a refractory period."""
-    integer("Refractory", ticks, 0, LONGEST)
 
 
 def countdown(refractory: int) -> Format:

@@ -13,12 +13,13 @@ Source: Fiete and Seung, PRL 97:048104 (2006).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Ports, cell
+from goldenspike.golden.domains import Between, Formats
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.golden.parameters import Parameters, positive
+from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.randomness import WORD, Distribution, bernoulli
 
 CHANCE = Format(False, 32, 32)
@@ -40,18 +41,13 @@ class Params(Parameters):
         Format of `decay`.
     """
 
-    probability: float
-    decay: float
-    trace: Format
+    probability: Annotated[float, Between(0, 1, above=True, below=True)]
+    decay: pole.Fading
+    trace: Annotated[Format, Formats(signed=False)]
     factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("Probability", self.probability)
-        if self.probability >= 1:
-            raise ValueError(f"Probability must be below 1, not {self.probability!r}")
-        if self.trace.signed:
-            raise ValueError(f"Trace must be unsigned, not {self.trace}")
         self.constants(Distribution.RADEMACHER)
 
     def bits(self, distribution: Distribution) -> int:

@@ -10,10 +10,11 @@ whose ticks k apart correlate by ``decay**k``. It starts at 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell
+from goldenspike.golden.domains import Formats
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.randomness import Distribution, VariateConstants, VariateInputs, variate
@@ -33,15 +34,9 @@ class Params(Parameters):
         Format of `decay`.
     """
 
-    decay: float
-    noise: Format
+    decay: pole.Fading
+    noise: Annotated[Format, Formats(signed=True)]
     factor: Format = pole.FACTOR
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        pole.held_decay(self.decay, self.factor)
-        if not self.noise.signed:
-            raise ValueError(f"Noise must be signed, not {self.noise}")
 
     def bits(self, distribution: Distribution) -> int:
         """Return how many random bits a neuron takes each tick."""

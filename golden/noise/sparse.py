@@ -10,11 +10,12 @@ of either sign.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell, select
+from goldenspike.golden.domains import Between
 from goldenspike.golden.fixed import Format
-from goldenspike.golden.parameters import Parameters, positive, unit
+from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.randomness import (
     WORD,
     Distribution,
@@ -39,12 +40,10 @@ class Params(Parameters):
         That a neuron is perturbed in a tick: above 0, to 1.
     """
 
-    probability: float
+    probability: Annotated[float, Between(0, 1, above=True)]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("Probability", self.probability)
-        unit("Probability", self.probability)
         self.constants(SIGN)
 
     def bits(self, distribution: Distribution) -> int:

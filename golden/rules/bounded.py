@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell, clamp
+from goldenspike.golden.domains import Between
 from goldenspike.golden.fixed import BIT, RANDOM, Format
 from goldenspike.golden.rules import three_factor
 from goldenspike.golden.rules.three_factor import (
@@ -38,8 +39,8 @@ class BoundedParams(UpdateParams):
         The least and the greatest weight; by default the ends of the weights' format.
     """
 
-    low: float | None = None
-    high: float | None = None
+    low: Annotated[float | None, Between()] = None
+    high: Annotated[float | None, Between()] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,10 +12,11 @@ Source: Fiete and Seung, PRL 97:048104 (2006).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from goldenspike.golden.domains import Between, Formats, Positive
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.noise import empiric
-from goldenspike.golden.parameters import positive
 from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules.three_factor import RuleParams, SummedParams
 
@@ -39,14 +40,13 @@ class EmpiricParams(RuleParams):
         Format of the empiric synapse.
     """
 
-    weight: float
-    probability: float
-    decay: float
-    trace: Format
+    weight: Positive
+    probability: Annotated[float, Between(0, 1, above=True, below=True)]
+    decay: Annotated[float, Between(0, 1, below=True)]
+    trace: Annotated[Format, Formats(signed=False)]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("Weight", self.weight)
         self.noise.constants(self.distribution)
 
     @property

@@ -19,10 +19,11 @@ section 13.6, on eligibility traces of actor and critic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell
+from goldenspike.golden.domains import Formats, Other
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.rules import descent, local_gradient, three_factor
@@ -51,16 +52,10 @@ class CreditParams(Parameters):
         Format of `discount`.
     """
 
-    learning_signal: str
-    credit: Format
-    discount: float
+    learning_signal: Other
+    credit: Annotated[Format, Formats(signed=True)]
+    discount: Annotated[float, pole.fading("discount_factor")]
     discount_factor: Format = pole.FACTOR
-
-    def __post_init__(self) -> None:
-        pole.held_decay(self.discount, self.discount_factor, "Discount")
-        if not self.credit.signed:
-            raise ValueError(f"Credit must be signed, not {self.credit}")
-        super().__post_init__()
 
     def taught(self, eta: float, values: dict[str, Format], factor: Format) -> Part:
         """Return what a postsynaptic neuron makes of its third factors."""

@@ -17,11 +17,11 @@ Source: Gerstner et al., Front Neural Circuits 12:53 (2018), on three-factor rul
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell
+from goldenspike.golden.domains import OneOf, Other
 from goldenspike.golden.fixed import Format
-from goldenspike.golden.parameters import choice
 from goldenspike.golden.rules import three_factor
 from goldenspike.golden.rules.three_factor import FactorOutputs, RuleParams, UpdateParams
 
@@ -80,15 +80,14 @@ class TracedParams(RuleParams):
         `accumulator` and learned in its last tick, or in that of every `interval`-th trial.
     """
 
-    learns: str = "tick"
+    learns: Annotated[str, OneOf(("tick", "trial"))] = "tick"
 
     def __post_init__(self) -> None:
-        choice("Learns", self.learns, ("tick", "trial"))
+        super().__post_init__()
         if self.learns == "tick" and self.interval > 1:
             raise ValueError(
                 f"Interval must be 1 for a rule that learns every tick, not {self.interval}"
             )
-        super().__post_init__()
 
     @property
     def summed(self) -> bool:
@@ -112,7 +111,7 @@ class EligibilityParams(TracedParams):
         or of one for each postsynaptic neuron.
     """
 
-    modulator: str
+    modulator: Other
 
     def modulated(self, modulator: Format) -> Part:
         """Return the factor that is the rate times the modulator's signal."""

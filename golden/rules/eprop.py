@@ -22,7 +22,7 @@ Source: Bellec et al., Nature Communications 11:3625 (2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from goldenspike.golden import pole
 from goldenspike.golden.fixed import Format
@@ -54,13 +54,12 @@ class Params(TraceParams, SurrogateParams, LearningParams):
         that learns after every trial.
     """
 
-    filter_decay: float = 0.0
+    filter_decay: Annotated[float, pole.fading("filter_factor")] = 0.0
     filter_factor: Format = pole.FACTOR
     eligibility: Format | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        pole.held_decay(self.filter_decay, self.filter_factor, "Filter decay")
         if (self.eligibility is not None) != self.local:
             needed = "given" if self.local else "left out"
             raise ValueError(f"Eligibility must be {needed} for {self.kind}")

@@ -16,7 +16,10 @@ Source: Bellec et al., Nature Communications 11:3625 (2020), equations 24 and 25
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from goldenspike.golden import pole
+from goldenspike.golden.domains import Between, Formats
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.rules import eprop, local_gradient
 from goldenspike.golden.rules.eligibility import Part
@@ -42,15 +45,11 @@ class Params(eprop.Params):
         Formats of `rho` and `beta`.
     """
 
-    rho: float
-    beta: float
-    adaptation: Format
+    rho: Annotated[float, pole.fading("rho_factor")]
+    beta: Annotated[float, Between(0, held="beta_factor")]
+    adaptation: Annotated[Format, Formats(signed=True)]
     rho_factor: Format = Format(False, 17, 16)
     beta_factor: Format = Format(False, 18, 16)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        local_gradient.checked(self.adapting())
 
     @property
     def local(self) -> bool:

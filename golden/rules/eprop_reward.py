@@ -26,8 +26,10 @@ Source: Bellec et al., Nature Communications 11:3625 (2020), equation 5 and meth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from goldenspike.golden import pole
+from goldenspike.golden.domains import Between, Formats
 from goldenspike.golden.fixed import Format
 from goldenspike.golden.rules import credit, eprop, local_gradient
 from goldenspike.golden.rules.credit import CreditParams
@@ -59,9 +61,9 @@ class Params(CreditParams, eprop.Params):
         Formats of `rho` and `beta`.
     """
 
-    rho: float | None = None
-    beta: float | None = None
-    adaptation: Format | None = None
+    rho: Annotated[float | None, pole.fading("rho_factor")] = None
+    beta: Annotated[float | None, Between(0, held="beta_factor")] = None
+    adaptation: Annotated[Format | None, Formats(signed=True)] = None
     rho_factor: Format = Format(False, 17, 16)
     beta_factor: Format = Format(False, 18, 16)
 
@@ -71,7 +73,6 @@ class Params(CreditParams, eprop.Params):
         if given and len(given) < len(ADAPTING):
             missing = next(name for name in ADAPTING if name not in given)
             raise ValueError(f"Adaptation must have all of {', '.join(ADAPTING)}, not no {missing}")
-        self.adapting()
 
     @property
     def local(self) -> bool:
@@ -88,7 +89,7 @@ class Params(CreditParams, eprop.Params):
         if self.rho is None or self.beta is None or self.adaptation is None:
             return None
         given = self.rho, self.beta, self.adaptation, self.rho_factor, self.beta_factor
-        return local_gradient.checked(local_gradient.Adaptation(*given))
+        return local_gradient.Adaptation(*given)
 
     def scale(self, values: dict[str, Format]) -> Part:
         """Return what a postsynaptic neuron makes of its third factors."""

@@ -27,12 +27,12 @@ regularisation; Polyak, USSR Comput Math Math Phys 4:1 (1964), on momentum.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, clamp, select
+from goldenspike.golden.domains import OneOf
 from goldenspike.golden.fixed import BIT, RANDOM, Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import choice
 from goldenspike.golden.rules import three_factor
 from goldenspike.golden.rules.eligibility import EligibilityParams, Part, TracedParams
 from goldenspike.golden.rules.three_factor import (
@@ -60,16 +60,13 @@ class UnmodulatedParams(TracedParams):
         ``"none"``, or ``"one_lsb"``: an update changes a weight by its last bit at most.
     """
 
-    weight_decay: float = 0.0
-    momentum: float = 0.0
+    weight_decay: Annotated[float, pole.fading("learning_factor")] = 0.0
+    momentum: Annotated[float, pole.fading("learning_factor")] = 0.0
     learning_factor: Format = pole.FACTOR
-    limit: str = "none"
+    limit: Annotated[str, OneOf(("none", "one_lsb"))] = "none"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for noun, value in (("Weight decay", self.weight_decay), ("Momentum", self.momentum)):
-            below_one(noun, value, self.learning_factor)
-        choice("Limit", self.limit, ("none", "one_lsb"))
         if self.momentum and self.learns == "tick":
             raise ValueError(
                 f"Momentum must be 0 for a rule that learns every tick, not {self.momentum!r}"
@@ -98,15 +95,6 @@ class UnmodulatedParams(TracedParams):
 @dataclass(frozen=True, kw_only=True)
 class LearningParams(UnmodulatedParams, EligibilityParams):
     """What rules with a modulator are told about how weights learn."""
-
-
-def below_one(noun: str, value: float, factor: Format) -> None:
-    """Raise ValueError unless a factor is 0 to below 1 and representable as such."""
-    if not 0 <= value < 1:
-        raise ValueError(f"{noun} must be 0 to below 1, not {value!r}")
-    raw, frac = factor.factor(value, noun)
-    if raw >= 1 << frac and value:
-        raise ValueError(f"{noun} must be below 1 in {factor}, not {value!r}")
 
 
 class LearnConstants(NamedTuple):

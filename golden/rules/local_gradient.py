@@ -25,9 +25,7 @@ from typing import Any, NamedTuple
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell
 from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import number
 from goldenspike.golden.rules.eligibility import Part
-from goldenspike.golden.rules.learning import below_one
 
 
 class InstantConstants(NamedTuple):
@@ -111,18 +109,6 @@ class Adaptation(NamedTuple):
     trace: Format
     rho_factor: Format
     beta_factor: Format
-
-
-def checked(a: Adaptation) -> Adaptation:
-    """Return what is said of an adaptation, or raise ValueError where it cannot be."""
-    below_one("Rho", a.rho, a.rho_factor)
-    number("Beta", a.beta)
-    if not 0 <= a.beta < float("inf"):
-        raise ValueError(f"Beta must be 0 or more, not {a.beta!r}")
-    a.beta_factor.factor(a.beta, "Beta")
-    if not a.trace.signed:
-        raise ValueError(f"Adaptation must be signed, not {a.trace}")
-    return a
 
 
 def adapted_constants(

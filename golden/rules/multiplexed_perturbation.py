@@ -16,7 +16,9 @@ Machine Learning 1:026118 (2023).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from goldenspike.golden.domains import OneOf
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules.three_factor import PerturbationParams
@@ -35,11 +37,10 @@ class Params(PerturbationParams):
         ``random``, ``walsh`` or ``one_hot``.
     """
 
-    codes: str = "walsh"
+    codes: Annotated[str, OneOf(("random", "walsh", "one_hot"))] = "walsh"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choice("Codes", self.codes, ("random", "walsh", "one_hot"))
         if self.codes != "random":
             choice("Distribution of a code", self.distribution, (Distribution.RADEMACHER,))
 

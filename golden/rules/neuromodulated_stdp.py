@@ -18,14 +18,14 @@ Izhikevich, Cerebral Cortex 17:2443 (2007).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Ports, cell
+from goldenspike.golden.domains import OneOf
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.golden.parameters import choice
 from goldenspike.golden.rules import bounded, stdp, three_factor
 from goldenspike.golden.rules.eligibility import EligibilityParams, Part
 
@@ -53,14 +53,9 @@ class Params(stdp.PairParams, bounded.BoundedParams, EligibilityParams):
     """
 
     eligibility: Format
-    eligibility_decay: float
+    eligibility_decay: Annotated[float, pole.fading("eligibility_factor")]
     eligibility_factor: Format = pole.FACTOR
-    coefficients: str = "shared"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        pole.held_decay(self.eligibility_decay, self.eligibility_factor, "Eligibility decay")
-        choice("Coefficients", self.coefficients, ("shared", "synapse"))
+    coefficients: Annotated[str, OneOf(("shared", "synapse"))] = "shared"
 
     @property
     def skips(self) -> bool:

@@ -10,7 +10,7 @@ Source: Fiete, Fee, Seung, J Neurophysiol 98:2038 (2007); Fiete and Seung, PRL 9
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell
@@ -36,12 +36,8 @@ class Params(EmpiricParams):
     """
 
     eligibility: Format
-    eligibility_decay: float
+    eligibility_decay: Annotated[float, pole.fading("eligibility_factor")]
     eligibility_factor: Format = pole.FACTOR
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        pole.held_decay(self.eligibility_decay, self.eligibility_factor, "Eligibility decay")
 
     def ideal(self, constants: Any) -> Any:
         """Return the real numbers in the integers' place: the float64 model."""

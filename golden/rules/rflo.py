@@ -15,12 +15,12 @@ Source: Murray, eLife 8:e43299 (2019).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, cell
+from goldenspike.golden.domains import Between, OneOf
 from goldenspike.golden.fixed import Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import choice, number
 from goldenspike.golden.rules import descent, local_gradient
 from goldenspike.golden.rules.eligibility import Part
 from goldenspike.golden.rules.learning import LearningParams
@@ -50,18 +50,10 @@ class Params(LearningParams):
     """
 
     eligibility: Format
-    tau: float
+    tau: Annotated[float, Between(1, held="tau_factor", inverse=True)]
     psi: Format
-    function: str = "tanh"
+    function: Annotated[str, OneOf(("tanh", "sigmoid"))] = "tanh"
     tau_factor: Format = pole.FACTOR
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        choice("Function", self.function, ("tanh", "sigmoid"))
-        number("Tau", self.tau)
-        if not 1 <= self.tau < float("inf"):
-            raise ValueError(f"Tau must be 1 or more, not {self.tau!r}")
-        self.tau_factor.factor(1.0 / self.tau, "1/tau")
 
     @property
     def skips(self) -> bool:

@@ -13,10 +13,11 @@ Nature Neuroscience 3:919 (2000).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, clamp, select
+from goldenspike.golden.domains import Between
 from goldenspike.golden.fixed import BIT, RANDOM, Format, requantize
 from goldenspike.golden.rules import spike_trace
 from goldenspike.golden.rules.bounded import BoundedParams
@@ -48,20 +49,17 @@ class PairParams(UpdateParams):
     """
 
     trace: Format
-    pre_decay: float
-    post_decay: float
+    pre_decay: Annotated[float, pole.fading("trace_factor")]
+    post_decay: Annotated[float, pole.fading("trace_factor")]
     amplitude: Format
-    plus: float
-    minus: float
+    plus: Annotated[float, Between(kept="amplitude")]
+    minus: Annotated[float, Between(kept="amplitude")]
     trace_factor: Format = pole.FACTOR
     coincident: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        pole.held_decay(self.pre_decay, self.trace_factor, "Pre decay")
-        pole.held_decay(self.post_decay, self.trace_factor, "Post decay")
         self.trace.constant(1.0, "Trace of a spike")
-        self.amplitudes()
 
     def amplitudes(self) -> tuple[int, int]:
         """Return the raw integers of A+ and A-."""

@@ -32,9 +32,11 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Annotated
 
+from goldenspike.golden.domains import LIMIT, Between, OneOf, Positive, Whole
 from goldenspike.golden.fixed import Format
-from goldenspike.golden.parameters import Parameters, choice, positive, unit
+from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.rules import psi
 from goldenspike.golden.rules.eligibility import Part
 from goldenspike.golden.rules.psi import LinearConstants, StepConstants
@@ -85,22 +87,19 @@ class SurrogateParams(Parameters):
     """
 
     psi: Format
-    height: float
-    width: float
-    surrogate: str = "piecewise_linear"
+    height: Positive
+    width: Positive
+    surrogate: Annotated[str, OneOf(KINDS)] = "piecewise_linear"
     boundaries: tuple[float, ...] = ()
     levels: tuple[float, ...] = ()
     total: Format | None = None
     pull: Format | None = None
-    regularization: float | None = None
-    target_rate: float | None = None
-    trial_ticks: int | None = None
+    regularization: Annotated[float | None, Between(0, above=True)] = None
+    target_rate: Annotated[float | None, Between(0, 1)] = None
+    trial_ticks: Annotated[int | None, Whole(1, LIMIT - 1)] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choice("Surrogate", self.surrogate, KINDS)
-        positive("Height", self.height)
-        positive("Width", self.width)
         self._check_steps()
         self._check_psi()
         self._check_regularization()
@@ -112,12 +111,6 @@ class SurrogateParams(Parameters):
             raise ValueError(
                 f"Regularisation must have all of {', '.join(REGULARIZED)}, not no {missing}"
             )
-        if self.regularization is None or self.target_rate is None or self.trial_ticks is None:
-            return
-        positive("Regularization", self.regularization)
-        unit("Target rate", self.target_rate)
-        if self.trial_ticks < 1:
-            raise ValueError(f"Trial ticks must be 1 or more, not {self.trial_ticks!r}")
 
     def _check_steps(self) -> None:
         if self.surrogate != "steps":

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, select
+from goldenspike.golden.domains import Positive, Whole
 from goldenspike.golden.fixed import (
     BIT,
     FARTHEST,
@@ -30,7 +31,7 @@ from goldenspike.golden.fixed import (
     Rounding,
     requantize,
 )
-from goldenspike.golden.parameters import Parameters, positive
+from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.randomness import Distribution
 
 RATE_BITS = 16
@@ -54,9 +55,9 @@ class ScaleParams(Parameters):
         Format of that sum, in weight units; needed for an interval above 1.
     """
 
-    eta: float
+    eta: Positive
     factor: Format
-    interval: int = 1
+    interval: Annotated[int, Whole(1, 1 << 16, power=True)] = 1
     accumulator: Format | None = None
 
 
@@ -80,9 +81,6 @@ class RuleParams(UpdateParams, ScaleParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("Eta", self.eta)
-        if self.interval < 1 or self.interval & (self.interval - 1) or self.interval > 1 << 16:
-            raise ValueError(f"Interval must be a power of two to 65536, not {self.interval!r}")
         if (self.accumulator is not None) != self.summed:
             needed = "given" if self.summed else "left out"
             raise ValueError(f"Accumulator must be {needed} for {self.learning}")
@@ -110,12 +108,8 @@ class PerturbationParams(RuleParams):
         ``rademacher`` or ``gaussian``.
     """
 
-    sigma: float
+    sigma: Positive
     distribution: Distribution = Distribution.RADEMACHER
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive("Sigma", self.sigma)
 
     @property
     def variance(self) -> float:

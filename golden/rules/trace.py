@@ -9,12 +9,13 @@ the signal itself. Source: Bellec et al., Nature Communications 11:3625 (2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Ports, cell
+from goldenspike.golden.domains import OneOf
 from goldenspike.golden.fixed import Format
-from goldenspike.golden.parameters import Parameters, choice
+from goldenspike.golden.parameters import Parameters
 from goldenspike.golden.rules.eligibility import Part
 
 
@@ -35,14 +36,9 @@ class TraceParams(Parameters):
     """
 
     trace: Format
-    trace_decay: float
-    gain: str = "one"
+    trace_decay: Annotated[float, pole.fading("trace_factor")]
+    gain: Annotated[str, OneOf(("one", "complement"))] = "one"
     trace_factor: Format = pole.FACTOR
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        pole.held_decay(self.trace_decay, self.trace_factor, "Trace decay")
-        choice("Gain", self.gain, ("one", "complement"))
 
     def filtered(self, cell: Cell, signal: Format) -> Part:
         """Return the filter of a signal, by one of this module's cells."""

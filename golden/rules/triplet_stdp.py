@@ -15,14 +15,14 @@ al., Cerebral Cortex 30:952 (2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Nothing, Ports, align, cell, select
+from goldenspike.golden.domains import Between, Formats
 from goldenspike.golden.fixed import BIT, RANDOM, Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import positive
 from goldenspike.golden.rules import spike_trace
 from goldenspike.golden.rules.eligibility import Part, TickParams
 
@@ -30,6 +30,8 @@ PERTURBS = "nothing"
 TRACE = "every"
 FIXED = ("bound",)
 """State that never changes."""
+TraceDecay = Annotated[float, pole.fading("trace_factor")]
+Amplitude = Annotated[float, Between(kept="amplitude")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,30 +61,22 @@ class Params(TickParams):
     """
 
     trace: Format
-    r1_decay: float
-    r2_decay: float
-    o1_decay: float
-    o2_decay: float
+    r1_decay: TraceDecay
+    r2_decay: TraceDecay
+    o1_decay: TraceDecay
+    o2_decay: TraceDecay
     amplitude: Format
-    plus2: float
-    minus2: float
-    plus3: float
-    minus3: float
+    plus2: Amplitude
+    minus2: Amplitude
+    plus3: Amplitude
+    minus3: Amplitude
     drive: Format
-    multiple: float
-    bound: Format
+    multiple: Annotated[float, Between(1)]
+    bound: Annotated[Format, Formats(signed=False)]
     trace_factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("r1_decay", "r2_decay", "o1_decay", "o2_decay"):
-            noun = name.capitalize().replace("_", " ")
-            pole.held_decay(getattr(self, name), self.trace_factor, noun)
-        positive("Multiple", self.multiple)
-        if self.multiple < 1:
-            raise ValueError(
-                f"Multiple must be 1 or more, as weights start within it, not {self.multiple!r}"
-            )
         self.pre(BIT)
         self.post({"signal": BIT})
 

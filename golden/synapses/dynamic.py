@@ -17,12 +17,13 @@ Source: Tsodyks and Markram, PNAS 94 (1997); Tsodyks, Pawelzik, Markram, Neural 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Ports, align, cell, select
+from goldenspike.golden.domains import Between, Factor, Formats
 from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding, requantize
-from goldenspike.golden.parameters import Parameters, positive, unit
+from goldenspike.golden.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,14 @@ class Params(Parameters):
         Format of the utilization and the decays.
     """
 
-    utilization: float
-    facilitation_decay: float
-    depression_decay: float
-    trace: Format = Format(False, 16, 16)
+    utilization: Annotated[float, Between(0, 1, above=True, held="factor")]
+    facilitation_decay: Factor
+    depression_decay: Factor
+    trace: Annotated[Format, Formats(behind=True)] = Format(False, 16, 16)
     factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("Utilization", self.utilization)
-        unit("Utilization", self.utilization)
-        unit("Facilitation decay", self.facilitation_decay)
-        unit("Depression decay", self.depression_decay)
-        if self.trace.signed or self.trace.width != self.trace.frac:
-            raise ValueError(f"Trace must be unsigned, all bits behind the point, not {self.trace}")
         self.constants(BIT)
 
     def constants(self, signal: Format) -> Constants:

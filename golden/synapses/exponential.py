@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Ports, cell
+from goldenspike.golden.domains import Factor
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.golden.parameters import Parameters, unit
+from goldenspike.golden.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,12 @@ class Params(Parameters):
         Format of `decay`.
     """
 
-    decay: float
+    decay: Factor
     trace: Format
     factor: Format = pole.FACTOR
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unit("Decay", self.decay)
         self.constants(BIT)
 
     def constants(self, signal: Format) -> Constants:

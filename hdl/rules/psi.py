@@ -135,7 +135,7 @@ class Pulled(Twin):
         """Return constants with pulls of several formats, of one surrogate."""
         for fmt, psi_format, regularization, target, ticks in (
             ("fxp-s16/20", "fxp-s9/8", 300.0, 0.01, 1000),
-            ("fxp-s24/44", "fxp-s9/8", 3e-3, 0.3, 65536),
+            ("fxp-s24/44", "fxp-s9/8", 3e-3, 0.3, 65535),
             ("fxp-s1/0", "fxp-s3/1", 100.0, 0.0, 1),
             ("fxp-u8/4", "fxp-s6/3", 400.0, 1.0, 7),
             ("fxp-s8/-2", "fxp-s6/3", 1e5, 0.7, 20),

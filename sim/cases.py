@@ -7,26 +7,24 @@ saturation shows a hundred times sooner than with uniform numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from goldenspike.golden.fixed import BIT, Format
-from goldenspike.golden.modulators import two_sided
-from goldenspike.golden.network import Network, Population, Projection, Reward, Source
-from goldenspike.golden.neurons import conductance_lif
-from goldenspike.golden.plan import Plan, plan
+from goldenspike.golden.fixed import Format
+from goldenspike.golden.network import Network
+from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedProjection
+from goldenspike.golden.randomness import MASK
 from goldenspike.golden.trial import Session, Stimulus
-from goldenspike.sim.drawn import Drawn
-from goldenspike.sim.drawn_rewards import rewarded_network
-from goldenspike.sim.drawn_traces import traced_network
+from goldenspike.hdl.core import LANES
+from goldenspike.sim.drawing import Drawing
+from goldenspike.sim.drawn import draw_network
+from goldenspike.sim.lockstep import Run
 
-COVERING = (
-    *(13, 60, 75, 79, 95, 353, 420, 501, 550, 907, 955, 1010, 1081, 1450, 1465, 2090, 2120, 2140),
-    *(2220, 2262, 2330, 2425),
-)
-"""Seeds whose cases have every part, and reach every end, each several times."""
+SAMPLES = 2
+"""Samples of a stimulus."""
+FEW = LANES[:4]
+"""Lanes of most cases: more make the core of a small network large."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +33,37 @@ class Case:
 
     Parameters
     ----------
+    size
+        How large the network may be, by name.
+    runs
+        What the core does, one after the other.
     external
-        Errors of the passes if the objective is external, else None.
+        Errors of the passes of learning trials if the objective is external, else None.
+    lanes, neurons
+        Synapses and neurons a cycle of the core.
+    power_up
+        Seed of what memories begin with; None for zeros.
+    refused
+        Networks that were drawn before, and refused.
     """
 
     seed: int
+    size: str
     network: Network
     plan: Plan
     session: Session
     stimulus: Stimulus
-    samples: np.ndarray
+    runs: tuple[Run, ...]
     external: np.ndarray | None
+    lanes: int
+    neurons: int
+    power_up: int | None
+    refused: int
+
+    @property
+    def samples(self) -> list[int]:
+        """The samples that learning trials present."""
+        return [run.sample for run in self.runs if run.kind == "learn"]
 
 
 def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:
@@ -57,140 +75,99 @@ def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:
     return np.where(random.random(shape) < 0.5, uniform, random.choice(corners, shape))
 
 
-def random_network(seed: int) -> Network:
-    """Return a network of one or two sources and one to three layers that learns.
-
-    Layers follow each other; some also get a source's signals, or a later layer's of ticks before.
-    """
-    d = Drawn(seed)
-    online = d.one(True, False, False, False)
-    baseline = d.baseline(online=online)
-    steady = isinstance(baseline, two_sided.Params)
-    formats = (BIT, BIT, Format(True, 5, 2), Format(False, 4, 1))
-    sources = [
-        Population(f"source_{k}", d.one(1, 3, 31, 33, 65), Source(d.one(*formats)))
-        for k in range(d.between(1, 2))
-    ]
-    layers = [
-        Population(f"layer_{k}", d.one(1, 2, 5, 9, 34), d.neurons()) for k in range(d.between(1, 3))
-    ]
-    readout = d.one(*layers)
-    projections = []
-    before = sources
-    for layer in layers:
-        manner = d.manner(online=online, steady=steady)
-        pairs = [(pre, d.one(0, 0, 0, 1, 2, 5)) for pre in before]
-        if d.one(True, False):
-            pairs.append((d.one(*layers[layers.index(layer) :]), d.one(1, 1, 2, 3, 4)))
-        if before is not sources and d.one(True, False, False):
-            pairs.append((d.one(*sources), d.one(0, 1, 3)))
-        for k, (pre, delay) in enumerate(pairs):
-            weight = d.weight()
-            projections.append(
-                Projection(
-                    pre.name,
-                    layer.name,
-                    weight,
-                    delay,
-                    receptor=_receptor(d, layer, first=k == 0),
-                    synapse=d.synapse(_signal(pre)),
-                    rule=d.rule(weight, manner, fixed=layer is not readout),
-                )
-            )
-        before = [layer]
-    populations = tuple(d.shuffled([*sources, *layers]))
-    period = d.between(1, 3) if online else 0
-    ticks = period * d.between(1, 3) if online else d.between(1, 7)
-    reward = _reward(d, readout.name, baseline, period)
-    return Network(ticks, populations, tuple(d.shuffled(projections)), reward)
-
-
-def _signal(population: Population) -> Format:
-    """Return the format of a population's signal."""
-    model: Any = population.model
-    if isinstance(model, Source):
-        return model.signal
-    return model.output if hasattr(model, "output") else BIT
-
-
-def _receptor(d: Drawn, layer: Population, *, first: bool) -> str | None:
-    """Return where a projection arrives; the first one where neurons are perturbed."""
-    if first or not isinstance(layer.model, conductance_lif.Params):
-        return None
-    return d.one(None, "excitatory", "inhibitory", "inhibitory")
-
-
-def _reward(d: Drawn, readout: str, baseline: Any, period: int) -> Reward:
-    """Return a reward, with time bins if they have a period."""
-    objectives = ("squared_error", "count_error", "external")
-    objective = "squared_error" if period else d.one(*objectives)
-    return Reward(
-        readout,
-        objective,
-        baseline,
-        Format(True, d.between(8, 24), d.between(0, 6)),
-        Format(d.one(True, False), d.between(8, 40), 4)
-        if objective == "external"
-        else Format(True, d.between(4, 10), d.between(0, 4)),
-        sign=d.one(True, False, False),
-        period=period,
-        delay=d.one(0, 0, 1, 2) if period else 0,
-    )
-
-
-def random_case(seed: int, trials: int = 3) -> Case:
-    """Return a random network with random weights and stimuli, in a session of Python integers.
+def random_case(seed: int, size: str | None = None) -> Case:
+    """Return a random network with random weights, stimuli and runs.
 
     Parameters
     ----------
     seed
-        All that the case is a function of.
-    trials
-        Learning trials.
+        All that the case is a function of, with the size.
+    size
+        How large the network may be, one of :data:`goldenspike.sim.drawn.SIZES`; by default that
+        of the seed.
     """
-    return _case(seed, random_network(seed), trials)
-
-
-def traced_case(seed: int, trials: int = 3) -> Case:
-    """Return a case as :func:`random_case` does, of a network whose rules trace eligibilities.
-
-    One in three has an actor and a critic as well.
-    """
-    return _case(seed, traced_network(seed) if seed % 3 else rewarded_network(seed), trials)
-
-
-def _case(seed: int, network: Network, trials: int) -> Case:
-    planned = plan(network)
-    random = np.random.default_rng((seed, 1))
-    session = Session(planned, int(random.integers(1 << 32)), "python")
-    session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2]))
+    drawn = draw_network(seed, size)
+    planned, d = drawn.plan, Drawing(seed, 3)
+    session = Session(planned, d.one(0, MASK, d.between(0, MASK)), "python")
+    session.trial = _first(d, planned)
     for q in planned.projections:
         if q.mirror is None:
-            _synapses(session, q, random)
+            _synapses(session, q, d.random)
+    lanes = d.one(*FEW, *FEW, *FEW, *LANES)
+    runs = _runs(d)
+    stimulus = _stimulus(d, session)
+    external = None
+    if planned.reward is not None and planned.reward.objective is None:
+        count = sum(run.kind == "learn" for run in runs)
+        external = draw(d.random, planned.reward.error, count, planned.passes)
+    return Case(
+        seed,
+        drawn.size,
+        drawn.network,
+        planned,
+        session,
+        stimulus,
+        runs,
+        external,
+        lanes,
+        neurons=d.one(*(n for n in LANES if n <= lanes)),
+        power_up=d.one(None, d.between(0, MASK)),
+        refused=len(drawn.refused),
+    )
+
+
+def _runs(d: Drawing) -> tuple[Run, ...]:
+    """Return learning trials, and often a plain run or a reset among them."""
+    kinds = d.one(
+        ("learn",) * 3,
+        ("learn",) * 3,
+        ("learn", "plain", "learn"),
+        ("plain", "learn", "learn"),
+        ("learn", "reset", "learn", "learn"),
+        ("reset", "learn", "plain", "learn"),
+        ("learn", "learn", "plain"),
+        ("learn", "learn", "reset"),
+    )
+    runs = []
+    for kind in kinds:
+        cycles = d.whole(0, 1 << d.between(1, 12)) if kind == "reset" else 0
+        runs.append(Run(kind, d.between(0, SAMPLES - 1), cycles))
+    return tuple(runs)
+
+
+def _stimulus(d: Drawing, session: Session) -> Stimulus:
+    """Return what trials present, and fill what a reward's baseline knows already."""
+    planned, random, inputs = session.plan, d.random, {}
+    for p in planned.sources:
+        inputs[p.name] = draw(random, p.signal, SAMPLES, planned.ticks, p.size)
+        silent = random.random(inputs[p.name].shape) < d.one(0.0, 0.0, 0.5, 0.9, 0.99)
+        inputs[p.name][silent] = 0
     reward = planned.reward
-    size = 2
-    inputs = {p.name: draw(random, p.signal, size, planned.ticks, p.size) for p in planned.sources}
     if reward is None:
-        samples = random.integers(0, size, trials)
-        return Case(seed, network, planned, session, Stimulus(inputs), samples, None)
+        return Stimulus(inputs)
     for field, fmt in reward.baseline_state.items():
         session.arrays[f"reward.{field}"][...] = draw(random, fmt, reward.baselines)
     ticks = (planned.ticks,) if reward.targets_every_tick else ()
-    targets = draw(random, reward.target, size, *ticks, reward.readout.size)
-    external = None
-    if reward.objective is None:
-        external = draw(random, reward.error, trials, planned.passes)
-    samples = random.integers(0, size, trials)
-    conditions = random.integers(0, reward.baselines // reward.bins, size)
-    stimulus = Stimulus(inputs, targets, conditions)
-    return Case(seed, network, planned, session, stimulus, samples, external)
+    targets = draw(random, reward.target, SAMPLES, *ticks, reward.readout.size)
+    conditions = random.integers(0, reward.baselines // reward.bins, SAMPLES)
+    return Stimulus(inputs, targets, conditions)
+
+
+def _first(d: Drawing, planned: Plan) -> int:
+    """Return the number of the first trial: a corner, or one before weights are due."""
+    rules = [q.rule or q.learner for q in planned.projections if q.rule or q.learner]
+    intervals = {one.params.interval for one in rules} - {1}
+    due = [interval * d.between(1, MASK // interval) - d.between(1, 2) for interval in intervals]
+    powers = [(1 << k) - d.between(1, 2) for k in (8, 16, 24, 31, 32)]
+    return d.one(0, 1, d.between(0, MASK), *powers, *powers, *due * 5) & MASK
 
 
 def _synapses(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:
     """Fill a projection's synapses with all that they keep from trial to trial."""
     shape = q.pre.size, q.post.size
     # Of all formats within that of the weights: others' neurons would hardly leave their ends.
-    span = q.weight._replace(width=int(random.integers(2, q.weight.width, endpoint=True)))
+    least = min(2, q.weight.width)
+    span = q.weight._replace(width=int(random.integers(least, q.weight.width, endpoint=True)))
     weights = draw(random, span, *shape)
     bounded = q.learner is not None and "bound" in q.learner.fixed
     if bounded:  # Which are those of weights of 0 and above.

@@ -1,235 +1,446 @@
-"""Random descriptions of models: what random cases are put together of.
+"""Random networks: whatever ``plan`` accepts, as a function of a seed.
 
-All formats are narrow, so that their ends are reached, and so that every draw is a network that
-can be planned.
+A network is drawn as a graph: sources, neurons of any model, modulators that take others' signals,
+projections of any delay between them, rules that suit their postsynaptic neurons, third factors
+that are any population of a suitable size. What ``plan`` refuses, or what has no core, is drawn
+anew, from the seed and the number of the attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding
-from goldenspike.golden.modulators import paired, running_mean, two_sided
-from goldenspike.golden.neurons import conductance_lif, leaky_readout, lif, rate
-from goldenspike.golden.noise import empiric, filtered, sparse
-from goldenspike.golden.randomness import Distribution
-from goldenspike.golden.rules import (
-    conductance_perturbation,
-    delayed_conductance_perturbation,
-    finite_difference,
-    hybrid_perturbation,
-    multiplexed_perturbation,
-    node_perturbation,
-    online_conductance_perturbation,
-    weight_perturbation,
-    weight_perturbation_0,
+from goldenspike.golden import catalog
+from goldenspike.golden.delivery import UNUSED, neuron_module
+from goldenspike.golden.domains import Formats
+from goldenspike.golden.fixed import BIT, Format
+from goldenspike.golden.modulators import (
+    error,
+    exponential_unit,
+    gate,
+    learning_signal,
+    match,
+    paired,
+    running_mean,
+    softmax_choice,
+    softmax_error,
+    td_error,
+    two_sided,
 )
-from goldenspike.golden.synapses import dynamic, exponential
+from goldenspike.golden.network import LONGEST, Network, Population, Projection, Reward, Source
+from goldenspike.golden.neurons import (
+    adaptive_lif,
+    adaptive_lif_yin,
+    conductance_lif,
+    leaky_readout,
+    lif,
+    rate,
+)
+from goldenspike.golden.plan import Plan, plan
+from goldenspike.golden.rules import (
+    actor_critic,
+    adaptive_feedback,
+    delta_rule,
+    eprop,
+    eprop_adaptive,
+    eprop_reward,
+    neuromodulated_stdp,
+    rflo,
+    stdp,
+    triplet_stdp,
+)
+from goldenspike.hdl import core
+from goldenspike.sim import drawn_models as models
+from goldenspike.sim.drawing import Drawing
 
-DETERMINISTIC = (Rounding.FLOOR, Rounding.HALF_EVEN, Rounding.TOWARD_ZERO)
-ONLINE = (online_conductance_perturbation, delayed_conductance_perturbation)
-"""Rules that learn during trials."""
-LEAST_FRAC = 2
-"""Fraction bits that weights have at least, and so all currents."""
+NEURONS = (lif, adaptive_lif, adaptive_lif_yin, leaky_readout, conductance_lif, rate)
+TAKING = (error, td_error, exponential_unit, softmax_error, softmax_choice, gate, match)
+"""Models that are told others' signals and have no synapses."""
+ATTEMPTS = 60
+"""Attempts at a network: each is less wild than the one before."""
 
 
+class Size(NamedTuple):
+    """How large a network may be.
+
+    Parameters
+    ----------
+    neurons, ticks
+        Of a population and of a trial, at most.
+    work
+        Synapses times ticks, at most.
+    """
+
+    neurons: int
+    ticks: int
+    work: int
+
+
+SIZES = {
+    "small": Size(40, 12, 6_000),
+    "long": Size(6, 300, 20_000),
+    "wide": Size(600, 6, 20_000),
+    "large": Size(600, 300, 60_000),
+}
+"""By name; that of a seed is a function of it."""
+SHARES = {"small": 0.8, "long": 0.08, "wide": 0.08, "large": 0.04}
+
+
+@dataclass
 class Drawn:
-    """Choices of one case."""
+    """A network that is accepted, and what it took to draw it.
 
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
+    Parameters
+    ----------
+    refused
+        What was said of the attempts before.
+    """
 
-    def one(self, *options: Any) -> Any:
-        """Return one of some options."""
-        return options[self.random.integers(len(options))]
+    network: Network
+    plan: Plan
+    size: str
+    refused: list[str]
 
-    def between(self, low: int, high: int) -> int:
-        """Return an integer of a range, its ends included."""
-        return int(self.random.integers(low, high, endpoint=True))
 
-    def shuffled(self, things: list[Any]) -> list[Any]:
-        """Return things in a random order."""
-        return [things[k] for k in self.random.permutation(len(things))]
+class Builder:
+    """Draws one network."""
 
-    def weight(self) -> Format:
-        """Return a format of weights."""
-        return Format(
-            self.one(True, True, True, False), self.between(4, 12), self.between(LEAST_FRAC, 5)
+    def __init__(self, d: Drawing, size: Size) -> None:
+        self.d, self.size = d, size
+        self.populations: list[Population] = []
+        self.projections: list[Projection] = []
+        self.ticks = d.whole(1, size.ticks)
+        self.sizes = [1, self._count(), self._count()]
+
+    def _count(self) -> int:
+        return self.d.whole(1, self.size.neurons)
+
+    def add(self, model: Any, size: int) -> Population:
+        """Add a population."""
+        one = Population(f"p{len(self.populations)}", size, model)
+        self.populations.append(one)
+        return one
+
+    def signal(self, p: Population) -> Format:
+        """Return the format of a population's signal."""
+        if isinstance(p.model, Source):
+            return p.model.signal
+        return self.outputs(p)["signal"]
+
+    def outputs(self, p: Population) -> dict[str, Format]:
+        """Return the formats of a population's outputs; of its signal's, at least."""
+        module = neuron_module(p.model)
+        names = getattr(module, "SIGNALS", ())
+        by_name = {other.name: other for other in self.populations}
+        taken = [self.signal(by_name[getattr(p.model, name)]) for name in names]
+        constants = p.model.constants(*[UNUSED] * len(module.RECEPTORS), *taken)
+        return module.STEP.ports(constants).outputs._asdict()
+
+    def sources(self) -> None:
+        """Add one to three sources, the first of spikes more often than not."""
+        for k in range(self.d.one(1, 2, 2, 3)):
+            spikes = self.d.chance(0.8 if k == 0 else 0.4)
+            self.add(models.source(self.d, spikes=spikes), self.d.one(*self.sizes, self._count()))
+
+    def fitting(self, size: int, suits: Any, but: set[str]) -> Population | None:
+        """Return a population of 1 or `size` neurons whose signals suit, or none."""
+        found = [
+            p
+            for p in self.populations
+            if p.size in (1, size) and p.name not in but and suits(self.signal(p))
+        ]
+        return self.d.one(*found) if found else None
+
+    def taking(self, module: Any, size: int) -> Population:
+        """Add a population that is told others' signals, and sources for them if there are none."""
+        d, names = self.d, {}
+        for name in module.SIGNALS:
+            suits, made = (lambda _: True), models.source(d, spikes=False)
+            if name == "open":
+                suits, made = (lambda fmt: fmt == BIT), Source()
+            elif module is softmax_choice:
+                suits = lambda fmt: not fmt.signed  # noqa: E731
+                made = Source(Format(False, d.between(1, 8), d.between(0, 8)))
+            found = self.fitting(size, suits, set(names.values()))
+            if found is None or d.chance(0.2):
+                found = self.add(made, d.one(1, size))
+            names[name] = found.name
+        given: dict[str, Any] = dict(names)
+        if hasattr(module, "WINDOWED"):
+            given["window"] = d.whole(0, self.ticks)
+        if module is exponential_unit:
+            frac = d.between(0, 6)
+            given["output"] = Format(d.chance(0.3), frac + 1 + d.between(0, 3), frac)
+            given["output"] = Format(False, *given["output"][1:]) if frac == 0 else given["output"]
+            given["shift"] = float(d.between(-8, 8))
+        return self.add(d.params(module.Params, **given), size)
+
+    def hidden(self, modules: tuple[Any, ...], count: int) -> list[Population]:
+        """Add neurons of some models."""
+        found = []
+        for _ in range(count):
+            size = self.d.one(*self.sizes)
+            found.append(self.add(models.neuron(self.d, self.d.one(*modules)), size))
+        return found
+
+    def delay(self, least: int, most: int) -> int:
+        """Return a delay: short, or a corner of all there are."""
+        d = self.d
+        if least >= most:
+            return least
+        if d.chance(0.75):
+            return min(d.one(least, least, 1, 2), most)
+        return max(least, d.whole(0, most))
+
+    def pairs(self) -> list[tuple[Population, Population]]:
+        """Return which populations project to which: all that have synapses are projected to."""
+        d, found = self.d, []
+        for k, post in enumerate(self.populations):
+            if isinstance(post.model, Source) or not neuron_module(post.model).RECEPTORS:
+                continue
+            others = [d.one(*self.populations[: max(k, 1)])]
+            for _ in range(d.one(0, 0, 1, 1, 2)):
+                others.append(d.one(*self.populations))
+            for pre in others:
+                if (pre, post) not in found and self._work([*found, (pre, post)]) <= self.size.work:
+                    found.append((pre, post))
+            if not any(to is post for _, to in found):
+                found.append((others[0], post))
+        return found
+
+    def _work(self, pairs: list[tuple[Population, Population]]) -> int:
+        return sum(pre.size * post.size for pre, post in pairs) * self.ticks
+
+    def connect(self, most: int) -> None:
+        """Add projections, without rules."""
+        d = self.d
+        place = {p.name: k for k, p in enumerate(self.populations)}
+        into: set[str] = set()
+        for pre, post in self.pairs():
+            weight = d.format(Formats(), d.frac)
+            receptors = neuron_module(post.model).RECEPTORS
+            receptor = None if post.name not in into else d.one(None, *receptors)
+            into.add(post.name)
+            back = place[pre.name] >= place[post.name]
+            self.projections.append(
+                Projection(
+                    pre.name,
+                    post.name,
+                    weight,
+                    self.delay(int(back), most),
+                    receptor=receptor,
+                    synapse=models.synapse(d, self.signal(pre)),
+                    self_connections=pre is not post or d.chance(0.7),
+                )
+            )
+
+    def mirror(self) -> None:
+        """Perhaps let a projection deliver another one's weights, transposed."""
+        d = self.d
+        by_name = {p.name: p for p in self.populations}
+        place = {p.name: k for k, p in enumerate(self.populations)}
+        used = {(q.pre, q.post) for q in self.projections}
+        chosen = [
+            (other, pre, post)
+            for other in self.projections
+            for pre in self.populations
+            for post in self.populations
+            if (pre.name, post.name) not in used
+            and (pre.size, post.size) == (by_name[other.post].size, by_name[other.pre].size)
+            and not isinstance(post.model, Source)
+            and neuron_module(post.model).RECEPTORS
+        ]
+        if chosen and d.chance(0.4):
+            other, pre, post = d.one(*chosen)
+            back = place[pre.name] >= place[post.name]
+            given = {"mirror": other.name}
+            delay = self.delay(int(back), min(self.ticks, LONGEST))
+            self.projections.append(Projection(pre.name, post.name, other.weight, delay, **given))
+
+    def shuffled(self, reward: Reward | None = None) -> Network:
+        """Return the network."""
+        d = self.d
+        projections = tuple(d.shuffled(self.projections))
+        return Network(self.ticks, tuple(d.shuffled(self.populations)), projections, reward)
+
+
+def traced(d: Drawing, size: Size) -> Network:
+    """Return a network whose rules trace eligibilities, or that only runs."""
+    b = Builder(d, size)
+    b.sources()
+    b.hidden(NEURONS, d.one(1, 1, 2, 2, 3))
+    for _ in range(d.one(0, 1, 1, 2)):
+        b.taking(d.one(*TAKING), d.one(*b.sizes))
+    if d.chance(0.4):
+        activity = d.one(*b.populations)
+        model = d.params(learning_signal.Params, activity=activity.name)
+        b.add(model, activity.size if activity.size > 1 else d.one(*b.sizes))
+    if d.chance(0.5):
+        b.hidden((leaky_readout, *NEURONS), 1)
+    b.connect(min(LONGEST, max(b.ticks - 1, 1)))
+    by_name = {p.name: p for p in b.populations}
+    for k, q in enumerate(b.projections):
+        signal = b.signal(by_name[q.pre]) if q.synapse is None else _filtered(q, b, by_name)
+        rule = _traced_rule(b, by_name[q.post], q.weight, signal) if d.chance(0.75) else None
+        b.projections[k] = replace(q, rule=rule)
+    if not any(q.rule for q in b.projections):
+        raise ValueError("Network must have a rule to learn by, not none")
+    b.mirror()
+    return b.shuffled()
+
+
+def _filtered(q: Projection, b: Builder, by_name: dict[str, Population]) -> Format:
+    """Return the format of what a projection with a synapse model delivers."""
+    model: Any = q.synapse
+    module = catalog.SYNAPSES[catalog.name_of(catalog.SYNAPSES, model)]
+    return module.STEP.ports(model.constants(b.signal(by_name[q.pre]))).outputs.signal
+
+
+def _traced_rule(b: Builder, post: Population, weight: Format, signal: Format) -> Any:
+    """Return a rule that a population can learn by."""
+    d, outputs = b.d, b.outputs(post)
+    kinds: list[Any] = [delta_rule, actor_critic]
+    if "excess" in outputs:
+        kinds += [eprop, eprop, eprop_adaptive, eprop_reward]
+    if signal == BIT and outputs["signal"] == BIT:
+        kinds += [stdp, neuromodulated_stdp, triplet_stdp]
+    if "phi" in outputs:
+        kinds += [rflo, rflo, rflo]
+    if "activity" in outputs:
+        kinds += [adaptive_feedback, adaptive_feedback]
+    module = d.one(*kinds)
+    fields = getattr(module, "MODULATORS", ("modulator",))
+    if module in (stdp, triplet_stdp, adaptive_feedback):
+        fields = ()
+    names = {}
+    for field in fields:
+        found = b.fitting(post.size, lambda _: True, set())
+        if found is None or d.chance(0.1):
+            found = b.add(models.source(d, spikes=d.chance(0.3)), d.one(1, post.size))
+        names[field] = found.name
+    third = signal
+    if names:
+        third = b.signal(next(p for p in b.populations if p.name == names["modulator"]))
+    return models.tracing(
+        d,
+        module,
+        weight=weight,
+        model=post.model,
+        excess=outputs.get("excess", BIT),
+        third=third,
+        names=names,
+        ticks=b.ticks,
+    )
+
+
+def rewarded(d: Drawing, size: Size) -> Network:
+    """Return a network that learns from a reward what perturbations do."""
+    b = Builder(d, size)
+    online = d.chance(0.3)
+    baseline = running_mean if online else d.one(paired, two_sided, running_mean)
+    period = 0
+    if online:
+        period = d.whole(1, b.ticks)
+        b.ticks = period * d.between(1, max(size.ticks // period, 1))
+    b.sources()
+    layers = b.hidden(NEURONS, d.one(1, 1, 2, 3))
+    if d.chance(0.3):
+        b.taking(d.one(*TAKING), d.one(*b.sizes))
+    b.connect(LONGEST)
+    by_name = {p.name: p for p in b.populations}
+    readout = d.one(*layers)
+    for post in b.populations:
+        own = [k for k, q in enumerate(b.projections) if q.post == post.name]
+        fracs = [
+            b.projections[k].weight.frac + _filtered_or_not(b.projections[k], b, by_name).frac
+            for k in own
+            if b.projections[k].receptor in (None, neuron_module(post.model).RECEPTORS[0])
+        ]
+        how = models.manner(
+            d, online=online, steady=baseline is two_sided, frac=max(fracs, default=0)
         )
+        if how.kind == "hybrid":
+            how.given["sigma"] = _least_sigma(d, [b.projections[k].weight for k in own], how)
+        for k in own:
+            q = b.projections[k]
+            fixed = post is not readout or k != own[0]
+            rule = models.perturbing(d, q.weight, how, fixed=fixed)
+            b.projections[k] = replace(q, rule=rule, self_connections=True)
+    b.mirror()
+    return b.shuffled(_reward(b, readout, baseline, period))
 
-    def neurons(self) -> Any:
-        """Return a neuron model's parameters."""
-        return self.one(self._lif, self._lif, self._readout, self._rate, self._conductances)()
 
-    def _linear(self) -> dict[str, Any]:
-        decay = self.one(0.0, 0.5, 0.9, 1.0)
-        return {
-            "decay": decay,
-            "drive": self.one("one", "complement") if decay < 1 else "one",  # of 0 nothing learns
-            "rounding": self.one(*DETERMINISTIC),
-            "overflow": self.one(*Overflow),
-        }
+def _filtered_or_not(q: Projection, b: Builder, by_name: dict[str, Population]) -> Format:
+    return b.signal(by_name[q.pre]) if q.synapse is None else _filtered(q, b, by_name)
 
-    def _lif(self) -> lif.Params:
-        return lif.Params(
-            Format(True, self.between(6, 16), self.between(1, 4)),
-            threshold=self.one(1.0, 1.5),
-            reset=self.one("subtract", "to_value"),
-            reset_value=self.one(0.0, -1.0),
-            compare=self.one(">=", ">"),
-            **self._linear(),
-        )
 
-    def _readout(self) -> leaky_readout.Params:
-        fmt = Format(True, self.between(6, 16), self.between(1, 4))
-        return leaky_readout.Params(fmt, bias=self.one(0.0, 0.5), **self._linear())
+def _least_sigma(d: Drawing, weights: list[Format], how: models.Manner) -> float:
+    """Return a standard deviation that all of some weights can show."""
+    frac = min((fmt.frac for fmt in weights), default=0)
+    return d.one(1, 2, 5) * 2.0**-frac * how.given["distribution"].variance ** 0.5
 
-    def _rate(self) -> rate.Params:
-        frac = self.between(2, 7)
-        function = self.one("tanh", "sigmoid")
-        signed = function == "tanh"
-        return rate.Params(
-            Format(signed, frac + signed + self.between(-1, 1), frac),
-            function,
-            tau=self.one(1.0, 2.0, 5.0),
-            rounding=self.one(*DETERMINISTIC),
-            overflow=self.one(*Overflow),
-        )
 
-    def _conductances(self) -> conductance_lif.Params:
-        frac, width = self.between(3, 8), self.between(3, 12)
-        return conductance_lif.Params(
-            Format(True, frac + self.between(3, 5), frac),
-            leak=self.one(0.0, 0.125, 0.3),
-            rest=self.one(0.0, 0.5),
-            excitatory_reversal=3.5,
-            inhibitory_reversal=self.one(-1.0, -3.5),
-            threshold=self.one(1.0, 1.5),
-            reset=self.one(0.5, -1.0),
-            conductance=Format(False, width, width + 2),  # Two of them and the leak are below 1.
-            rounding=self.one(*DETERMINISTIC),
-            overflow=self.one(*Overflow),
-        )
+def _reward(b: Builder, readout: Population, baseline: Any, period: int) -> Reward:
+    """Return a reward, with time bins if they have a period."""
+    d = b.d
+    objective = d.one("squared_error", "squared_error", "count_error", "external")
+    objective = "squared_error" if period else objective
+    target = d.format(Formats(), b.signal(readout).frac)
+    if objective == "external":
+        target = Format(d.chance(0.6), d.whole(1, 56), d.between(-2, 8))
+    given: dict[str, Any] = {}
+    if baseline is running_mean:
+        many = d.chance(0.15)
+        given = {"rate": d.between(1, 256) / 256, "conditions": d.one(1, 1, 2, 3)}
+        given |= {"conditions": d.whole(1, 600)} if many else {}
+    fmt = d.format(Formats(signed=True), d.between(-4, 6))
+    fmt = fmt._replace(width=min(max(fmt.width, 4), 40))
+    return Reward(
+        readout.name,
+        objective,
+        d.params(baseline.Params, **given),
+        fmt,
+        target,
+        2.0 ** d.between(-4, 2),
+        sign=d.chance(0.3) and 0 <= fmt.frac < fmt.width - 1,
+        period=period,
+        delay=d.whole(0, LONGEST) if period and d.chance(0.6) else 0,
+    )
 
-    def synapse(self, signal: Format) -> Any:
-        """Return a synapse model's parameters for a presynaptic signal, or None."""
-        spikes = (self._dynamic,) if signal == BIT else ()
-        return self.one(lambda: None, lambda: None, self._exponential, *spikes)()
 
-    def _exponential(self) -> exponential.Params:
-        trace = Format(self.one(True, False), self.between(3, 8), self.between(0, 4))
-        return exponential.Params(self.one(0.0, 0.5, 0.875, 1.0), trace)
+def size_of(seed: int) -> str:
+    """Return how large the network of a seed may be."""
+    d = Drawing(seed, 0, 1)
+    return str(d.random.choice(list(SHARES), p=list(SHARES.values())))
 
-    def _dynamic(self) -> dynamic.Params:
-        width = self.between(3, 8)
-        return dynamic.Params(
-            self.one(0.25, 0.5, 1.0),
-            self.one(0.0, 0.5, 1.0),
-            self.one(0.0, 0.875, 1.0),
-            trace=Format(False, width, width),
-            factor=Format(False, 9, 8),
-        )
 
-    def baseline(self, *, online: bool) -> Any:
-        """Return a baseline's parameters."""
-        mean = running_mean.Params(self.one(0.125, 0.5), self.one(1, 1, 2, 3))
-        return mean if online else self.one(paired.Params(), two_sided.Params(), mean)
+def draw_network(seed: int, size: str | None = None) -> Drawn:
+    """Return a network that ``plan`` accepts and that has a core.
 
-    def manner(self, *, online: bool, steady: bool) -> dict[str, Any]:
-        """Return how a population's neurons are perturbed, on which all of its rules must agree.
+    Parameters
+    ----------
+    seed
+        All that it is a function of, with the size.
+    size
+        One of :data:`SIZES`; by default that of the seed.
 
-        Parameters
-        ----------
-        online
-            Whether weights are learned during trials.
-        steady
-            Whether noise may have no state.
-        """
-        kind = "empiric" if online else self.one("weights", "node", "hybrid", "empiric")
-        if kind == "empiric" and (online or not steady):
-            empirical = self._empiric()
-            return {
-                "kind": "online" if online else "empiric",
-                "weight": self.one(1, 4, 16) * 2.0**-LEAST_FRAC,
-                "probability": empirical.probability,
-                "decay": empirical.decay,
-                "trace": empirical.trace,
-            }
-        distribution = self.one(*Distribution)
-        if kind in ("node", "empiric"):
-            noises = [None, sparse.Params(self.one(0.25, 1.0))]
-            noises += [] if steady else [self._filtered(), self._empiric()]
-            noise = self.one(*noises)
-            variance = distribution.variance if noise is None else noise.variance(distribution)
-            sigma = self.one(1, 4, 16) * 2.0**-LEAST_FRAC * variance**0.5
-            shared = {"sigma": sigma, "distribution": distribution, "noise": noise}
-            return {"kind": "node", **shared}
-        sigma = self.one(1, 2, 8) * 2.0**-LEAST_FRAC * distribution.variance**0.5
-        return {"kind": kind, "sigma": sigma, "distribution": distribution}
-
-    def _empiric(self) -> empiric.Params:
-        frac = self.between(2, 4)  # The mean is a quarter to 2.
-        trace = Format(False, frac + self.between(2, 4), frac)
-        return empiric.Params(self.one(0.25, 0.5), self.one(0.0, 0.5, 0.75), trace)
-
-    def _filtered(self) -> filtered.Params:
-        trace = Format(True, self.between(4, 10), self.between(0, 4))
-        return filtered.Params(self.one(0.0, 0.5, 0.875), trace)
-
-    def rule(self, weight: Format, manner: dict[str, Any], *, fixed: bool) -> Any:
-        """Return a learning rule of a population's manner, of the weights', or none if `fixed`."""
-        shared: dict[str, Any] = {
-            "eta": 2.0 ** self.between(-10, 4),
-            "factor": Format(True, self.between(6, 20), self.between(2, 14)),
-            "rounding": self.one(*Rounding),
-            "overflow": self.one(*Overflow),
-        }
-        kinds = [manner["kind"]] * 2
-        kinds += [] if manner["kind"] == "online" else ["weights"]
-        kinds += [None] if fixed else []
-        kind = self.one(*kinds)
-        own = {key: value for key, value in manner.items() if key != "kind"}
-        if kind is None:
-            return None
-        if kind == "online":
-            return self._online(shared | own)
-        interval = self.one(1, 1, 2, 4)
-        if interval > 1:
-            fmt = Format(True, self.between(6, 16), self.between(2, 10))
-            shared |= {"interval": interval, "accumulator": fmt}
-        if kind == "weights":
-            return self._weights(weight, shared)
-        shared["eligibility"] = self.one(None, Format(True, 4, 0), Format(True, 9, 2))
-        modules = {
-            "node": node_perturbation,
-            "hybrid": hybrid_perturbation,
-            "empiric": conductance_perturbation,
-        }
-        return modules[kind].Params(**shared, **own)
-
-    def _online(self, shared: dict[str, Any]) -> Any:
-        return self.one(*ONLINE).Params(
-            eligibility=Format(True, self.between(4, 12), self.between(0, 5)),
-            eligibility_decay=self.one(0.0, 0.5, 0.875),
-            **shared,
-        )
-
-    def _weights(self, weight: Format, shared: dict[str, Any]) -> Any:
-        """Return a rule that perturbs weights one by one."""
-        distribution = self.one(*Distribution)
-        amplitudes: Sequence[int] = (1, 2, weight.high // 2, weight.high)
-        size = self.one(*amplitudes) * 2.0**-weight.frac
-        spread = {"distribution": distribution, "sigma": size * distribution.variance**0.5}
-        coded = {"sigma": size}
-        return self.one(
-            lambda: weight_perturbation.Params(**shared, **spread),
-            lambda: weight_perturbation_0.Params(**shared, **spread),
-            lambda: finite_difference.Params(**shared, **coded),
-            lambda: multiplexed_perturbation.Params(
-                **shared, **coded, codes=self.one("walsh", "one_hot")
-            ),
-            lambda: multiplexed_perturbation.Params(**shared, **spread, codes="random"),
-        )()
+    Raises
+    ------
+    RuntimeError
+        If too many attempts are refused.
+    """
+    chosen = size or size_of(seed)
+    refused: list[str] = []
+    for attempt in range(ATTEMPTS):
+        d = Drawing(seed, attempt, 2, wild=0.3 * 0.85**attempt)
+        d.wild *= d.one(0.0, 0.3, 1.0)
+        try:
+            network = d.one(traced, rewarded)(d, SIZES[chosen])
+            planned = plan(network)
+            core.check(planned, 1)
+        except ValueError as error:
+            refused.append(str(error))
+            continue
+        return Drawn(network, planned, chosen, refused)
+    raise RuntimeError(f"Network of seed {seed} must be accepted, but {refused[-1]}")

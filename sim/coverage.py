@@ -1,0 +1,434 @@
+"""Functional coverage: which of all that there is some random cases have, and what is left.
+
+A bin is a tuple of words. :func:`bins` lists all there are: of every field of every description its
+domain's corners, of every model what it meets, of every twin that a core has it and that its state
+reaches its ends. :func:`of_case` says which of them a case has; it is a function of the case's
+description and of what the golden model does with it, so no simulator is asked.
+
+==============  ===================================================================================
+``field``       a corner of a field's domain: where the field is declared, its name, the corner
+``cell``        a twin is in the core
+``end``         a field of a twin's state is written as its format's least or greatest number
+``rule``        a rule, and its rounding, overflow, filter, delay, or what gives its third factor
+``neurons``     a neuron model, and how many of it a cycle, or what it is connected to
+``size``        a size of something, by class; with the lanes where units of both meet
+``run``         a kind of run, and how the network learns
+==============  ===================================================================================
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from goldenspike.golden import catalog
+from goldenspike.golden.domains import Between, Formats, OneOf, Whole, domains
+from goldenspike.golden.fixed import BIT, WIDEST, Format, Overflow, Rounding
+from goldenspike.golden.network import LONGEST, Network, Population, Projection, Reward, Source
+from goldenspike.golden.planned import Plan, PlannedPopulation, PlannedProjection
+from goldenspike.hdl.catalog import TWINS
+from goldenspike.hdl.core import LANES
+from goldenspike.sim.cases import Case
+
+Bin = tuple[Any, ...]
+TRACE_ROWS = 1 << 20
+"""Writes of a case's golden run that are looked at."""
+REGISTRIES = (
+    *(catalog.NEURONS, catalog.RULES, catalog.SYNAPSES, catalog.NOISES, catalog.BASELINES),
+)
+DESCRIPTIONS = (
+    *(Network, Population, Projection, Reward, Source),
+    *(module.Params for registry in REGISTRIES for module in registry.values()),
+)
+NEAR = 1 / 32
+"""How near to an end of its domain a number is to be near it."""
+
+
+WIDTHS = {
+    **{"1 bit": (1, 1), "2 to 16 bits": (2, 16), "17 to 32 bits": (17, 32)},
+    **{"over 32 bits": (33, WIDEST)},
+}
+
+
+def classed(classes: dict[str, tuple[int, int]], value: int) -> str:
+    """Return the class of a number."""
+    return next(name for name, (low, high) in classes.items() if low <= value <= high)
+
+
+def of_number(domain: Between, value: float) -> str:
+    """Return the corner that a real number is at."""
+    if value in (domain.low, domain.high, 0):
+        return f"{value:g}"
+    if domain.high == 1 and value > 1 - NEAR:
+        return "near 1"
+    if domain.high == 1 and value < NEAR:
+        return "near 0"
+    if domain.low < 0 and value < 0:
+        return "below 0"
+    return "between"
+
+
+def _numbers(domain: Between) -> list[str]:
+    found = ["between"]
+    found += [f"{end:g}" for end in (domain.low, domain.high) if end in domain]
+    if domain.high == 1:
+        found += ["near 0", "near 1"]
+    if domain.low < 0:
+        found += ["below 0", "0"]
+    return found
+
+
+def of_whole(domain: Whole, value: int) -> str:
+    """Return the class that an integer is in."""
+    if value in (domain.low, domain.high):
+        return str(value)
+    for limit in (2, 4, 16, 128, 256, 1 << 12):
+        if value < limit:
+            return f"below {limit}"
+    return "large"
+
+
+def _wholes(domain: Whole) -> list[str]:
+    ends = [domain.low, domain.low + 1, 2, 5, 20, 130, 1000, 1 << 13, domain.high]
+    inside = [value for value in ends if domain.low <= value <= domain.high]
+    return sorted({of_whole(domain, value) for value in inside})
+
+
+def of_width(fmt: Format) -> str:
+    """Return the class of a format's width."""
+    return classed(WIDTHS, fmt.width)
+
+
+def of_fraction(fmt: Format) -> str:
+    """Return the class of a format's fraction bits."""
+    if fmt.frac <= 0:
+        return "fraction below 0" if fmt.frac else "no fraction"
+    return "fraction within" if fmt.frac < fmt.width else "fraction all, or beyond"
+
+
+FRACTIONS = ("fraction below 0", "no fraction", "fraction within", "fraction all, or beyond")
+
+
+def _declared(described: type, name: str) -> type:
+    """Return the class that declares a field: rules share most of theirs."""
+    found = [base for base in described.__mro__ if name in vars(base).get("__annotations__", {})]
+    return found[0]
+
+
+def _title(described: type) -> str:
+    module = described.__module__.rpartition(".")[2]
+    return module if described.__name__ == "Params" else described.__name__
+
+
+def _corners(domain: Any) -> list[str]:
+    """Return the corners of a domain."""
+    if isinstance(domain, OneOf):
+        return [_word(option) for option in domain.options]
+    if isinstance(domain, Between):
+        return _numbers(domain)
+    if isinstance(domain, Whole):
+        return _wholes(domain)
+    if isinstance(domain, Formats):
+        signs = ["signed", "unsigned"] if domain.signed is None and not domain.behind else []
+        return [*signs, *WIDTHS, *([] if domain.behind or domain.fracs else FRACTIONS)]
+    return []
+
+
+def _word(value: Any) -> str:
+    return value.name.lower() if hasattr(value, "name") else str(value).lower()
+
+
+def _of_value(domain: Any, value: Any) -> list[str]:
+    """Return the corners that a value is at."""
+    if isinstance(domain, OneOf):
+        return [_word(value)]
+    if isinstance(domain, Between):
+        return [of_number(domain, value)]
+    if isinstance(domain, Whole):
+        return [of_whole(domain, value)]
+    if isinstance(domain, Formats):
+        return ["signed" if value.signed else "unsigned", of_width(value), of_fraction(value)]
+    return []
+
+
+def _fields() -> Iterator[Bin]:
+    """Yield the corners of all fields."""
+    for described in DESCRIPTIONS:
+        for name, domain in domains(described).items():
+            for corner in _corners(domain):
+                yield "field", _title(_declared(described, name)), name, corner
+
+
+def _of_description(described: Any) -> Iterator[Bin]:
+    """Yield the corners that a description's fields are at."""
+    for name, domain in domains(type(described)).items():
+        value = getattr(described, name)
+        if value is not None:
+            title = _title(_declared(type(described), name))
+            yield from (("field", title, name, corner) for corner in _of_value(domain, value))
+
+
+def _described(network: Network) -> Iterator[Any]:
+    """Yield all descriptions of a network."""
+    yield network
+    for p in network.populations:
+        yield from (p, p.model)
+    for q in network.projections:
+        yield q
+        for one in (q.synapse, q.rule):
+            if one is not None:
+                yield one
+                noise = getattr(one, "noise", None)
+                if is_dataclass(noise):
+                    yield noise
+    if network.reward is not None:
+        yield from (network.reward, network.reward.baseline)
+
+
+DELAYS = {"0": (0, 0), "1": (1, 1), "2 and more": (2, LONGEST)}
+LONG_DELAYS = {"0": (0, 0), "1 to 127": (1, 127), "128 and more": (128, LONGEST)}
+COUNTS = {
+    **{"1": (1, 1), "2 to 31": (2, 31), "32 to 127": (32, 127), "128 to 511": (128, 511)},
+    **{"512 and more": (512, 1 << 16)},
+}
+LONG = {"1": (1, 1), "2 to 63": (2, 63), "64 to 255": (64, 255), "256 and more": (256, 1 << 16)}
+LATE = {"0": (0, 0), "1 to 3": (1, 3), "4 and more": (4, LONGEST)}
+INTERVALS = {"1": (1, 1), "2 to 16": (2, 16), "17 and more": (17, 1 << 16)}
+FEW = {"1": (1, 1), "2 to 4": (2, 4), "8 and more": (8, 32)}
+
+
+def _module(params: Any) -> str:
+    """Return the name of a model, or of what is none."""
+    return sys.modules[type(params).__module__].__name__.rpartition(".")[2]
+
+
+SOURCES = ("source of spikes", "source of numbers", "spiking", "graded", "modulator")
+
+
+def _giver(p: PlannedPopulation) -> str:
+    """Return what kind of population gives a signal."""
+    if p.module is None:
+        return SOURCES[0] if p.signal == BIT else SOURCES[1]
+    if p.signals:
+        return SOURCES[4]
+    return SOURCES[2] if p.signal == BIT else SOURCES[3]
+
+
+FILTERS = ("none", "exponential", "dynamic")
+LEARNING = ("paired", "two_sided", "running_mean", "online", "traced")
+RUNS = ("learn", "plain", "reset")
+THIRD = tuple(
+    name
+    for name, m in catalog.TRACING.items()
+    if name not in ("stdp", "triplet_stdp", "adaptive_feedback")
+)
+NEURONS = tuple(name for name, m in catalog.NEURONS.items() if m.RECEPTORS)
+
+
+def _crosses() -> Iterator[Bin]:
+    """Yield what models meet."""
+    rules = (*catalog.RULES, "none")
+    yield from (("rule", *one) for one in product(catalog.RULES, map(_word, Rounding)))
+    yield from (("rule", *one) for one in product(catalog.RULES, map(_word, Overflow)))
+    yield from (("rule", rule, "filter", kind) for rule, kind in product(rules, FILTERS))
+    yield from (("rule", rule, "delay", word) for rule, word in product(rules, DELAYS))
+    yield from (("rule", rule, "lanes", word) for rule, word in product(rules, FEW))
+    yield from (("rule", rule, "pre", word) for rule, word in product(rules, SOURCES))
+    for rule in THIRD:
+        yield from (("rule", rule, "third", word) for word in (*SOURCES, "one", "many"))
+    yield from (("neurons", name, "a cycle", word) for name, word in product(catalog.NEURONS, FEW))
+    yield from (("neurons", name, "mirror") for name in NEURONS)
+    yield from (("size", "lanes", *one) for one in product(LANES, LANES) if one[1] <= one[0])
+    for what, classes in (("pre", COUNTS), ("post", COUNTS)):
+        yield from (("size", what, *one) for one in product(classes, FEW))
+    yield from (("size", "ticks", word) for word in LONG)
+    yield from (("size", "delay", word) for word in LONG_DELAYS)
+    yield from (("size", "late", word) for word in LATE)
+    yield from (("size", "interval", word) for word in INTERVALS)
+    yield from (("size", "trial", word) for word in ("2**8", "2**16", "2**32"))
+    yield from (("size", *one) for one in SINGLE)
+    yield from (("run", *one) for one in product(RUNS, LEARNING))
+
+
+SINGLE = (
+    *(("arrives",), ("never arrives",), ("third factors are the same",)),
+    *(("modulator is the neuron itself",), ("two into one",), ("due", False), ("due", True)),
+    *(("blocks", "2**12 and more"), ("row", "2**9 and more"), ("conditions", "256 and more")),
+    *(("learned",), ("spiked",), ("silent",)),
+)
+
+
+def _of_rule(case: Case, q: PlannedProjection) -> Iterator[Bin]:
+    params = q.description.rule
+    name = "none" if params is None else _module(params)
+    if params is not None:
+        yield "rule", name, _word(params.rounding)
+        yield "rule", name, _word(params.overflow)
+        yield "size", "interval", classed(INTERVALS, params.interval)
+    yield "rule", name, "filter", "none" if q.filter is None else _module(q.description.synapse)
+    yield "rule", name, "delay", classed(DELAYS, q.delay)
+    yield "rule", name, "lanes", classed(FEW, case.lanes)
+    yield "rule", name, "pre", _giver(q.pre)
+    yield "size", "pre", classed(COUNTS, q.pre.size), classed(FEW, case.lanes)
+    yield "size", "post", classed(COUNTS, q.post.size), classed(FEW, case.lanes)
+    yield "size", "delay", classed(LONG_DELAYS, q.delay)
+    yield "size", "arrives" if q.delay < case.plan.ticks else "never arrives"
+    if q.pre.size > 1 << 9 and (q.rule or q.learner):
+        yield "size", "row", "2**9 and more"
+    if q.weight_perturbation is not None:
+        stride = q.weight_perturbation.stride * q.pre.size // q.weight_perturbation.per_block
+        if stride > 1 << 12:
+            yield "size", "blocks", "2**12 and more"
+    if q.mirror is not None:
+        yield "neurons", _module(q.post.params), "mirror"
+    if q.learner is None:
+        return
+    givers = list(q.learner.modulators.values())
+    for p in givers:
+        yield "rule", name, "third", _giver(p)
+        yield "rule", name, "third", "one" if p.size == 1 else "many"
+        if p is q.post:
+            yield "size", "modulator is the neuron itself"
+    if len({p.name for p in givers}) < len(givers):
+        yield "size", "third factors are the same"
+
+
+def of_network(case: Case) -> set[Bin]:
+    """Return the bins that a case has by its description."""
+    plan = case.plan
+    found: set[Bin] = set()
+    for described in _described(case.network):
+        found |= set(_of_description(described))
+    found |= {("cell", cell.name) for _, cell, _ in plan.cells}
+    for p in plan.neurons:
+        found.add(("neurons", _module(p.params), "a cycle", classed(FEW, case.neurons)))
+    for q in plan.projections:
+        found |= set(_of_rule(case, q))
+        if sum(other.post is q.post for other in plan.projections) > 1:
+            found.add(("size", "two into one"))
+    found.add(("size", "lanes", case.lanes, case.neurons))
+    found.add(("size", "ticks", classed(LONG, plan.ticks)))
+    if plan.reward is not None:
+        found.add(("size", "late", classed(LATE, plan.reward.delay)))
+        if plan.reward.baselines > 255:
+            found.add(("size", "conditions", "256 and more"))
+    learning = _learning(plan)
+    found |= {("run", kind, learning) for kind in {run.kind for run in case.runs}}
+    return found
+
+
+def _learning(plan: Plan) -> str:
+    if plan.reward is None:
+        return "traced"
+    return "online" if plan.reward.period else _module(plan.reward.baseline_params)
+
+
+def _states(plan: Plan) -> dict[str, tuple[str, str]]:
+    """Return the cell and the field of its state that each variable is, by the variable's name."""
+    found: dict[str, tuple[str, str]] = {}
+
+    def add(prefix: str, cell: Any, constants: Any) -> None:
+        for field in getattr(cell.ports(constants).state, "_fields", ()):
+            found[f"{prefix}{field}"] = (cell.name, field)
+
+    for p in plan.neurons:
+        add(f"{p.name}.", p.module.STEP, p.constants)
+        noise: Any = None if p.perturbation is None else p.perturbation.noise
+        if noise is not None and not noise.white:
+            add(f"{p.name}.noise_", noise.cell, noise.constants)
+    for q in plan.projections:
+        if q.filter is not None:
+            add(f"{q.name}.", q.filter.STEP, q.filter_constants)
+        for name, part in ({} if q.learner is None else q.learner.parts).items():
+            add(
+                f"{q.name}.{name}_" if name in ("pre", "post") else f"{q.name}.",
+                part.cell,
+                part.constants,
+            )
+        if q.rule is not None:
+            from goldenspike.golden.rules import three_factor
+
+            rule = q.rule
+            if rule.trace is not None:
+                add(f"{q.name}.", rule.trace, rule.constants)
+            update = three_factor.UPDATE if rule.accumulate is None else three_factor.ACCUMULATE
+            add(f"{q.name}.", update, rule.accumulate or rule.update)
+    if plan.reward is not None:
+        add("reward.", plan.reward.baseline.STEP, plan.reward.baseline_constants)
+        if plan.reward.objective is not None:
+            add("reward.", plan.reward.objective.STEP, plan.reward.constants)
+    return found
+
+
+def of_run(case: Case) -> set[Bin]:
+    """Return the bins that a case has by what golden does in its learning trials."""
+    plan, session = case.plan, case.session.copy()
+    before = {
+        q.name: session.arrays[f"{q.name}.w"].copy() for q in plan.projections if q.mirror is None
+    }
+    first = session.trial
+    outcome = session.learn(
+        case.stimulus,
+        case.samples,
+        traced=True,
+        trace_rows=TRACE_ROWS,
+        external=case.external,
+    )
+    found: set[Bin] = set()
+    states = _states(plan)
+    for variable in plan.variables.values():
+        values = outcome.trace[outcome.trace[:, 1] == variable.number][:, 3]
+        fmt = variable.format
+        if variable.name.endswith((".spike", ".signal")) and values.size:
+            found.add(("size", "spiked" if values.any() else "silent"))
+        where = states.get(variable.name)
+        if where is None or not values.size:
+            continue
+        ends = {"low": fmt.low, "high": fmt.high}
+        found |= {("end", *where, word) for word, end in ends.items() if (values == end).any()}
+    if any((w != session.arrays[f"{name}.w"]).any() for name, w in before.items()):
+        found.add(("size", "learned"))
+    crossed = first + len(case.samples)
+    for word, power in (("2**8", 1 << 8), ("2**16", 1 << 16), ("2**32", 1 << 32)):
+        if first < power <= crossed:
+            found.add(("size", "trial", word))
+    intervals = {
+        q.description.rule.interval for q in plan.projections if q.description.rule is not None
+    } - {1}
+    for interval in intervals:
+        due = any((first + k + 1) % interval == 0 for k in range(len(case.samples)))
+        found.add(("size", "due", due))
+    return found
+
+
+def _ends() -> Iterator[Bin]:
+    for name, twin in TWINS.items():
+        for constants in twin.cases():
+            state = twin.cell.ports(constants).state
+            for field, fmt in zip(getattr(state, "_fields", ()), state, strict=True):
+                yield "end", name, field, "high"
+                if fmt.signed:
+                    yield "end", name, field, "low"
+
+
+@functools.cache
+def bins() -> frozenset[Bin]:
+    """Return all bins, but for those that cannot be reached."""
+    every: set[Bin] = {*_fields(), *_crosses(), *_ends(), *(("cell", name) for name in TWINS)}
+    return frozenset(one for one in every if reason(one) is None)
+
+
+def of_case(case: Case) -> set[Bin]:
+    """Return the bins that a case has."""
+    return (of_network(case) | of_run(case)) & bins()
+
+
+def reason(one: Bin) -> str | None:
+    """Return why a bin cannot be reached, or None if it can."""
+    return None

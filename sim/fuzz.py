@@ -1,0 +1,113 @@
+"""One random case after the other in lockstep: what became of each.
+
+Whatever ``plan`` accepts and :func:`goldenspike.hdl.core.check` does not refuse must have a core,
+and that core must compute golden's bits in exactly the cycles that the model of cycles says.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from goldenspike.hdl import cycles
+from goldenspike.sim.cases import Case, random_case
+from goldenspike.sim.lockstep import Report, lockstep, prepare
+from goldenspike.sim.toolchain import Simulator
+
+QUICK = 10
+"""One small case in so many runs on Verilator, whose builds take longer; larger ones always do."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a case.
+
+    Parameters
+    ----------
+    status
+        ``"equal"``, ``"differs"`` or ``"crashed"``.
+    what
+        The first write that differs, or the error; nothing if all is equal.
+    refused
+        Networks that were drawn before, and refused.
+    cycles, ticks
+        Of the whole run.
+    """
+
+    seed: int
+    status: str
+    what: str
+    size: str = ""
+    simulator: str = ""
+    lanes: int = 0
+    neurons: int = 0
+    refused: int = 0
+    ticks: int = 0
+    cycles: int = 0
+    seconds: float = 0.0
+
+    def data(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+def simulator_of(case: Case) -> Simulator:
+    """Return the simulator that a case runs in, unless another one is asked for."""
+    many = case.size != "small" or case.lanes > 8
+    return "verilator" if many or case.seed % QUICK == 0 else "icarus"
+
+
+class CyclesError(RuntimeError):
+    """A core took other cycles than the model of cycles says."""
+
+
+def check(case: Case, simulator: Simulator) -> Report:
+    """Run a case in lockstep, streams stalling, and compare its cycles with their model.
+
+    Raises
+    ------
+    CyclesError
+        If they are others; learning trials alone are compared.
+    """
+    shown: dict[str, Any] = {"lanes": case.lanes, "neurons": case.neurons}
+    built = prepare(case.plan, case.lanes, simulator, neurons=case.neurons, power_up=case.power_up)
+    count = None
+    if all(run.kind == "learn" for run in case.runs):
+        start = case.session.copy()
+        count = cycles.of_learning(
+            start, case.stimulus, case.samples, external=case.external, **shown
+        )
+    found = lockstep(
+        case.session.copy(),
+        case.stimulus,
+        case.samples,
+        simulator=simulator,
+        runs=case.runs,
+        external=case.external,
+        built=built,
+        **shown,
+    )
+    if count is not None and found.mismatch is None and count.cycles != found.busy:
+        raise CyclesError(f"Core must take {count.cycles} cycles, not {found.busy}")
+    return found
+
+
+def run(seed: int, size: str | None = None, simulator: Simulator | None = None) -> Verdict:
+    """Run a random case, and say what became of it, whatever it is."""
+    begin = time.monotonic()
+    known: dict[str, Any] = {}
+    try:
+        case = random_case(seed, size)
+        one = simulator or simulator_of(case)
+        shown: dict[str, Any] = {"lanes": case.lanes, "neurons": case.neurons}
+        known = {"size": case.size, "simulator": one, **shown, "refused": case.refused}
+        found = check(case, one)
+        known |= {"ticks": found.ticks, "cycles": found.cycles}
+        status, what = ("equal", "") if found.mismatch is None else ("differs", str(found.mismatch))
+    except Exception as error:  # noqa: BLE001
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+        status, what = "crashed", f"{type(error).__name__} at {place}: {error}"
+    return Verdict(seed, status, what, **known, seconds=round(time.monotonic() - begin, 1))

@@ -209,11 +209,14 @@ class Expected:
         By digest, the number of its run, and its place among those of the run.
     outcome
         Of the last learning trials since the last reset, or None.
+    plain
+        Error of the last plain run since the last reset, or 0.
     """
 
     digests: list[int] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
     outcome: Outcome | None = None
+    plain: int = 0
 
 
 def expect(
@@ -227,7 +230,7 @@ def expect(
         samples = [run.sample for run in several]
         if kind == "reset":
             session.restore(before)
-            found.outcome = None
+            found.outcome, found.plain = None, 0
         else:
             if kind == "learn":
                 known = None if external is None else external[learned : learned + len(several)]
@@ -237,6 +240,7 @@ def expect(
             else:
                 outcome = session.evaluate(stimulus, samples, traced=True)
                 each = session.plan.ticks
+                found.plain = int(outcome.errors[-1][0])
             found.digests += outcome.digests[:, :each].reshape(-1).tolist()
             found.places += [
                 (done + k, place) for k in range(len(several)) for place in range(each)
@@ -246,19 +250,22 @@ def expect(
 
 
 def _kept(
-    session: Session, stimulus: Stimulus, runs: Sequence[Run], outcome: Outcome | None
+    session: Session, stimulus: Stimulus, runs: Sequence[Run], golden: Expected
 ) -> dict[str, list[int]]:
     """Return the words that a core must hold after some runs, by region."""
-    kept = host.weight_words(session)
+    kept, outcome, plan = host.weight_words(session), golden.outcome, session.plan
     condition = stimulus.condition(runs[-1].sample) if runs else 0
     if runs and runs[-1].kind == "learn" and outcome is not None:
         kept |= host.result_words(session, outcome, condition)
+        if plan.reward is not None and plan.passes == 1 and not plan.online:
+            both = [golden.plain, int(outcome.errors[-1][0])]
+            kept["errors"] = host.error_words(plan, both)
     else:  # Errors and counts are those of the last run, which golden keeps for learning trials.
         reward = 0 if outcome is None else int(outcome.rewards[-1])
         after_reset = not runs or runs[-1].kind == "reset"
         kept |= host.register_words(session, 0 if after_reset else condition, reward)
     if runs and runs[-1].kind != "reset":
-        kept |= host.sample_words(session.plan, stimulus, runs[-1].sample)
+        kept |= host.sample_words(plan, stimulus, runs[-1].sample)
     return kept
 
 
@@ -403,7 +410,7 @@ def lockstep(
     def golden_rail() -> Words:
         words = script(core, before, stimulus, runs, external)
         golden = expect(session, stimulus, runs, external)
-        kept = _kept(session, stimulus, runs, golden.outcome)
+        kept = _kept(session, stimulus, runs, golden)
         for region in kept:
             words += host.read(core, region)
         return Words(words, golden, kept)

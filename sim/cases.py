@@ -75,25 +75,35 @@ def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:
     return np.where(random.random(shape) < 0.5, uniform, random.choice(corners, shape))
 
 
-def random_case(seed: int, size: str | None = None) -> Case:
+def rewarded_case(seed: int) -> Case:
+    """Return a small case of a network that learns from a reward."""
+    return random_case(seed, "small", "rewarded")
+
+
+def traced_case(seed: int) -> Case:
+    """Return a small case of a network whose rules trace eligibilities."""
+    return random_case(seed, "small", "traced")
+
+
+def random_case(seed: int, size: str | None = None, kind: str | None = None) -> Case:
     """Return a random network with random weights, stimuli and runs.
 
     Parameters
     ----------
     seed
-        All that the case is a function of, with the size.
-    size
-        How large the network may be, one of :data:`goldenspike.sim.drawn.SIZES`; by default that
-        of the seed.
+        All that the case is a function of, with size and kind.
+    size, kind
+        How large the network may be, and what it learns from, as
+        :func:`goldenspike.sim.drawn.draw_network` has it.
     """
-    drawn = draw_network(seed, size)
+    drawn = draw_network(seed, size, kind)
     planned, d = drawn.plan, Drawing(seed, 3)
     session = Session(planned, d.one(0, MASK, d.between(0, MASK)), "python")
     session.trial = _first(d, planned)
     for q in planned.projections:
         if q.mirror is None:
             _synapses(session, q, d.random)
-    lanes = d.one(*FEW, *FEW, *FEW, *LANES)
+    lanes = d.one(*FEW * 6, *LANES)
     runs = _runs(d)
     stimulus = _stimulus(d, session)
     external = None

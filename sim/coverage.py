@@ -88,14 +88,14 @@ def of_whole(domain: Whole, value: int) -> str:
     """Return the class that an integer is in."""
     if value in (domain.low, domain.high):
         return str(value)
-    for limit in (2, 4, 16, 128, 256, 1 << 12):
+    for limit in (2, 16, 256):
         if value < limit:
             return f"below {limit}"
     return "large"
 
 
 def _wholes(domain: Whole) -> list[str]:
-    ends = [domain.low, domain.low + 1, 2, 5, 20, 130, 1000, 1 << 13, domain.high]
+    ends = [domain.low, domain.low + 1, 2, 20, 1000, domain.high]
     inside = [value for value in ends if domain.low <= value <= domain.high]
     return sorted({of_whole(domain, value) for value in inside})
 
@@ -418,10 +418,20 @@ def _ends() -> Iterator[Bin]:
 
 
 @functools.cache
+def _every() -> frozenset[Bin]:
+    """Return all bins, those that cannot be reached among them."""
+    return frozenset((*_fields(), *_crosses(), *_ends(), *(("cell", name) for name in TWINS)))
+
+
+@functools.cache
 def bins() -> frozenset[Bin]:
     """Return all bins, but for those that cannot be reached."""
-    every: set[Bin] = {*_fields(), *_crosses(), *_ends(), *(("cell", name) for name in TWINS)}
-    return frozenset(one for one in every if reason(one) is None)
+    return frozenset(one for one in _every() if reason(one) is None)
+
+
+def removed() -> frozenset[Bin]:
+    """Return the bins that cannot be reached: :func:`reason` says why."""
+    return _every() - bins()
 
 
 def of_case(case: Case) -> set[Bin]:
@@ -429,6 +439,70 @@ def of_case(case: Case) -> set[Bin]:
     return (of_network(case) | of_run(case)) & bins()
 
 
+def title(one: Bin) -> str:
+    """Return a bin in words."""
+    return ": ".join(map(str, one))
+
+
+def choose(found: dict[int, set[Bin]], most: int | None = None) -> list[int]:
+    """Return seeds that cover what all do, each the one that adds most; `most` of them at most."""
+    left, chosen = set().union(*found.values()), []
+    while left and (most is None or len(chosen) < most):
+        best = max(found, key=lambda seed: len(found[seed] & left))
+        chosen.append(best)
+        left -= found[best]
+    return chosen
+
+
+SPIKES = ("stdp", "neuromodulated_stdp", "triplet_stdp")
+IN_STREAM = {
+    ("Projection", "weight"),
+    ("Source", "signal"),
+    ("triplet_stdp", "bound"),
+    ("ScaleParams", "accumulator"),
+}
+HOLDING_ONE = {("PairParams", "trace"), ("triplet_stdp", "trace")}
+PARTS = ("fixed.requantize", "pole.step")
+REASONS = {
+    "part": "it is a part of other twins and is in no core alone",
+    "bitwise": "it is no state that is written: randomness has none",
+    "fixed": "it never changes, so it is never written",
+    "spikes": "the rule takes spikes only",
+    "stream": "a core refuses it by name: a word of a stream has 32 bits",
+    "one": "the format must hold 1",
+    "ticks": "it takes a trial of 65535 ticks, which single networks have, of no more than a rule",
+    "unsigned": "weights of triplet STDP start at 0 or more and stay there",
+}
+"""Why bins are removed."""
+
+
 def reason(one: Bin) -> str | None:
     """Return why a bin cannot be reached, or None if it can."""
+    key = _removal(*one)
+    return None if key is None else REASONS[key]
+
+
+def _removal(kind: str, *words: Any) -> str | None:
+    """Return the key of the reason why a bin is removed, or None."""
+    first, *rest = words
+    if kind in ("cell", "end") and first in PARTS:
+        return "part"
+    if kind == "end" and first.startswith("randomness."):
+        return "bitwise"
+    if kind == "end" and rest[0] in ("plus", "minus", "bound"):
+        return "fixed"
+    if kind == "end" and first == "rules.triplet_stdp.update" and rest[1] == "low":
+        return "unsigned"
+    if kind == "rule" and first in SPIKES:
+        if rest in (["filter", "exponential"], ["filter", "dynamic"]):
+            return "spikes"
+        if rest in (["pre", "graded"], ["pre", "source of numbers"]):
+            return "spikes"
+    if kind == "field" and rest[-1] == "over 32 bits" and (first, rest[0]) in IN_STREAM:
+        return "stream"
+    if kind == "field" and (first, rest[0]) in HOLDING_ONE:
+        if rest[-1] in ("fraction below 0", "fraction all, or beyond"):
+            return "one"
+    if kind == "field" and rest[-1] == "65535" and rest[0] in ("window", "period", "trial_ticks"):
+        return "ticks"
     return None

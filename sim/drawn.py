@@ -28,7 +28,7 @@ from goldenspike.golden.modulators import (
     td_error,
     two_sided,
 )
-from goldenspike.golden.network import LONGEST, Network, Population, Projection, Reward, Source
+from goldenspike.golden.network import LIMIT, LONGEST, Network, Population, Projection, Reward, Source
 from goldenspike.golden.neurons import (
     adaptive_lif,
     adaptive_lif_yin,
@@ -69,7 +69,7 @@ class Size(NamedTuple):
     neurons, ticks
         Of a population and of a trial, at most.
     work
-        Synapses times ticks, at most.
+        Synapses and neurons times ticks, at most.
     """
 
     neurons: int
@@ -82,9 +82,10 @@ SIZES = {
     "long": Size(6, 300, 20_000),
     "wide": Size(600, 6, 20_000),
     "large": Size(600, 300, 60_000),
+    "giant": Size(LIMIT - 1, LIMIT - 1, 140_000),
 }
 """By name; that of a seed is a function of it."""
-SHARES = {"small": 0.8, "long": 0.08, "wide": 0.08, "large": 0.04}
+SHARES = {"small": 0.8, "long": 0.08, "wide": 0.08, "large": 0.03, "giant": 0.01}
 
 
 @dataclass
@@ -114,7 +115,7 @@ class Builder:
         self.sizes = [1, self._count(), self._count()]
 
     def _count(self) -> int:
-        return self.d.whole(1, self.size.neurons)
+        return self.d.whole(1, max(min(self.size.neurons, self.size.work // self.ticks // 2), 1))
 
     def add(self, model: Any, size: int) -> Population:
         """Add a population."""
@@ -137,10 +138,10 @@ class Builder:
         constants = p.model.constants(*[UNUSED] * len(module.RECEPTORS), *taken)
         return module.STEP.ports(constants).outputs._asdict()
 
-    def sources(self) -> None:
-        """Add one to three sources, the first of spikes more often than not."""
-        for k in range(self.d.one(1, 2, 2, 3)):
-            spikes = self.d.chance(0.8 if k == 0 else 0.4)
+    def sources(self, share: float = 0.6) -> None:
+        """Add one to three sources, a share of them of spikes."""
+        for _ in range(self.d.one(1, 2, 2, 3)):
+            spikes = self.d.chance(share)
             self.add(models.source(self.d, spikes=spikes), self.d.one(*self.sizes, self._count()))
 
     def fitting(self, size: int, suits: Any, but: set[str]) -> Population | None:
@@ -229,6 +230,9 @@ class Builder:
                     post.name,
                     weight,
                     self.delay(int(back), most),
+                    initial=d.one(0.0, 0.0, weight.lsb),
+                    mean=d.one(0.0, 0.0, weight.lsb, -weight.lsb),
+                    pattern=d.one("full", "full", "blocks", "upper"),
                     receptor=receptor,
                     synapse=models.synapse(d, self.signal(pre)),
                     self_connections=pre is not post or d.chance(0.7),
@@ -268,8 +272,9 @@ class Builder:
 def traced(d: Drawing, size: Size) -> Network:
     """Return a network whose rules trace eligibilities, or that only runs."""
     b = Builder(d, size)
-    b.sources()
-    b.hidden(NEURONS, d.one(1, 1, 2, 2, 3))
+    spiking = d.chance(0.3)
+    b.sources(0.9 if spiking else 0.6)
+    b.hidden((lif, adaptive_lif, adaptive_lif_yin) if spiking else NEURONS, d.one(1, 1, 2, 2, 3))
     for _ in range(d.one(0, 1, 1, 2)):
         b.taking(d.one(*TAKING), d.one(*b.sizes))
     if d.chance(0.4):
@@ -304,7 +309,7 @@ def _traced_rule(b: Builder, post: Population, weight: Format, signal: Format) -
     if "excess" in outputs:
         kinds += [eprop, eprop, eprop_adaptive, eprop_reward]
     if signal == BIT and outputs["signal"] == BIT:
-        kinds += [stdp, neuromodulated_stdp, triplet_stdp]
+        kinds += [stdp, triplet_stdp, *[neuromodulated_stdp] * 3] * 2
     if "phi" in outputs:
         kinds += [rflo, rflo, rflo]
     if "activity" in outputs:
@@ -391,11 +396,10 @@ def _reward(b: Builder, readout: Population, baseline: Any, period: int) -> Rewa
         target = Format(d.chance(0.6), d.whole(1, 56), d.between(-2, 8))
     given: dict[str, Any] = {}
     if baseline is running_mean:
-        many = d.chance(0.15)
-        given = {"rate": d.between(1, 256) / 256, "conditions": d.one(1, 1, 2, 3)}
-        given |= {"conditions": d.whole(1, 600)} if many else {}
-    fmt = d.format(Formats(signed=True), d.between(-4, 6))
-    fmt = fmt._replace(width=min(max(fmt.width, 4), 40))
+        given = {"rate": d.raw(1, 256) / 256, "conditions": d.one(1, 1, 2, 3)}
+        most = LIMIT - 1 if b.size.neurons > 500 else 600
+        given |= {"conditions": d.whole(1, most)} if d.chance(0.15) else {}
+    fmt = d.format(Formats(), d.between(-4, 6))
     return Reward(
         readout.name,
         objective,
@@ -415,15 +419,19 @@ def size_of(seed: int) -> str:
     return str(d.random.choice(list(SHARES), p=list(SHARES.values())))
 
 
-def draw_network(seed: int, size: str | None = None) -> Drawn:
+KINDS = {"traced": traced, "rewarded": rewarded}
+"""What rules learn from: eligibility traces and third factors, or a reward of perturbations."""
+
+
+def draw_network(seed: int, size: str | None = None, kind: str | None = None) -> Drawn:
     """Return a network that ``plan`` accepts and that has a core.
 
     Parameters
     ----------
     seed
-        All that it is a function of, with the size.
-    size
-        One of :data:`SIZES`; by default that of the seed.
+        All that it is a function of, with size and kind.
+    size, kind
+        Of :data:`SIZES` and :data:`KINDS`; by default those of the seed.
 
     Raises
     ------
@@ -433,10 +441,10 @@ def draw_network(seed: int, size: str | None = None) -> Drawn:
     chosen = size or size_of(seed)
     refused: list[str] = []
     for attempt in range(ATTEMPTS):
-        d = Drawing(seed, attempt, 2, wild=0.3 * 0.85**attempt)
+        d = Drawing(seed, attempt, 2, wild=0.4 * 0.85**attempt)
         d.wild *= d.one(0.0, 0.3, 1.0)
         try:
-            network = d.one(traced, rewarded)(d, SIZES[chosen])
+            network = KINDS[kind or d.one(*KINDS)](d, SIZES[chosen])
             planned = plan(network)
             core.check(planned, 1)
         except ValueError as error:

@@ -64,23 +64,26 @@ def neuron(d: Drawing, module: Any) -> Any:
         most = 9 if d.chance(0.95) else rate.MOST_FRAC - 1
         frac = d.between(0, most)
         signed = d.chance(0.7)
-        output = Format(signed, max(frac + signed + d.between(-1, 2), 1 + signed), frac)
+        more = d.between(-1, 2) if d.chance(0.9) else d.between(0, 40)
+        output = Format(signed, max(frac + signed + more, 1 + signed), frac)
         return d.params(rate.Params, output=output)
     known = domains(module.Params)
-    return d.params(
-        module.Params, **({"refractory": 0} if "refractory" in known and d.chance(0.5) else {})
-    )
+    if "refractory" in known and d.chance(0.7):
+        return d.params(module.Params, refractory=d.one(0, 0, 0, 1, 2, 3))
+    return d.params(module.Params)
 
 
 def _conductances(d: Drawing) -> conductance_lif.Params:
     width = d.between(1, 14)
     conductance = Format(False, width, width + d.between(2, 4))
-    membrane = d.format(Formats(signed=True), d.frac)
+    if d.chance(d.wild):
+        conductance = d.format(Formats(signed=False), width)
+    membrane = d.format(Formats(), d.frac)
     high, low = membrane.high, membrane.low
     threshold = d.raw(min(low + 1, high), high)
     raws = {
         "excitatory_reversal": d.raw(0, high),
-        "inhibitory_reversal": d.raw(low, 0),
+        "inhibitory_reversal": d.raw(low, max(low, 0)),
         "threshold": threshold,
         "reset": d.raw(low, max(threshold - 1, low)),
     }
@@ -130,7 +133,8 @@ def _empiric(d: Drawing, factor: Format) -> empiric.Params:
     one = 1 << max(factor.frac, 0)
     decay = d.one(0, 1, one // 2, one - 1, one - max(one // 8, 1)) / one if one > 1 else 0.0
     width = d.between(1, 12)
-    frac = d.between(0, width + 1)
+    width = d.between(17, 40) if d.chance(d.wild) else width
+    frac = d.between(-2, width + 1)
     trace = Format(False, width, frac)
     # The mean, probability / (1 - decay), is a whole number of the trace's last bits.
     most = min(trace.high, int((1 - 2.0**-20) / (1 - decay) * 2**frac))
@@ -172,7 +176,7 @@ def manner(d: Drawing, *, online: bool, steady: bool, frac: int) -> Manner:
 
 
 def _scores(d: Drawing) -> Format:
-    return Format(True, d.between(1, 12), d.between(0, 6))
+    return d.format(Formats(signed=True), d.between(0, 6))
 
 
 def _accepted(make: Any) -> Any:
@@ -281,8 +285,8 @@ def _surrogate(d: Drawing, excess: Format) -> dict[str, Any]:
 
 def _regularized(d: Drawing, ticks: int) -> dict[str, Any]:
     return {
-        "total": d.format(Formats(signed=True), d.fine),
-        "pull": d.format(Formats(signed=True), d.frac + 3),
+        "total": d.format(Formats(), d.fine),
+        "pull": d.format(Formats(), d.frac + 3),
         "regularization": 2.0 ** d.between(0, 9),
         "target_rate": d.one(0.0, 0.01, 0.5, 1.0),
         "trial_ticks": ticks,
@@ -327,7 +331,7 @@ def tracing(
         if isinstance(model, rate.Params) and d.chance(0.7):
             given |= {"tau": model.tau, "tau_factor": model.factor}
             function = model.function
-        psi = Format(d.chance(0.3), d.between(2, 9), d.between(0, 8))
+        psi = d.format(Formats(), d.between(2, 8))
         return d.params(module.Params, psi=psi, function=function, **given)
     if module in (delta_rule, adaptive_feedback, actor_critic):
         return d.params(module.Params, **given)
@@ -358,7 +362,7 @@ def _adapting(d: Drawing, model: Any) -> dict[str, Any]:
         given |= {"rho": model.rho, "rho_factor": model.factor}
         given |= {"beta": model.beta, "beta_factor": model.gain}
         return given
-    factor, gain = d.holder(), Format(False, d.between(2, 18), d.between(0, 12))
+    factor, gain = d.holder(), d.format(Formats(), d.between(0, 12))
     given |= {"rho": _fading(d, factor), "rho_factor": factor}
     given |= {"beta": float(gain.to_float(d.raw(0, gain.high))), "beta_factor": gain}
     assert set(ADAPTING) <= set(given)
@@ -368,7 +372,8 @@ def _adapting(d: Drawing, model: Any) -> dict[str, Any]:
 def _pairs(d: Drawing) -> dict[str, Any]:
     frac = d.between(0, 6)
     signed = d.chance(0.2)
-    return {"trace": Format(signed, frac + 1 + signed + d.between(0, 4), frac)}
+    more = d.between(17, 40) if d.chance(d.wild) else d.between(0, 4)
+    return {"trace": Format(signed, frac + 1 + signed + more, frac)}
 
 
 def _bounds(d: Drawing, weight: Format) -> dict[str, Any]:

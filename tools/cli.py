@@ -200,6 +200,47 @@ def prove(
     return work.run(experiments or [], everything=everything)
 
 
+@_command("fuzz --seeds 0:20", "fuzz --seeds 0:1000 --log build/fuzz.jsonl")
+def fuzz(
+    seeds: Annotated[str, typer.Option(help="First seed, and the one after the last.")],
+    size: Annotated[
+        str | None,
+        typer.Option(help="small, long, wide, large or giant.", show_default="that of each seed"),
+    ] = None,
+    simulator: Annotated[
+        Literal["verilator", "icarus"] | None,
+        typer.Option(help="What the hardware runs in.", show_default="that of each seed"),
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Gets a line of JSON a network; those it has are not run.")
+    ] = None,
+) -> int:
+    """Run random networks in lockstep: whatever a description may be, as a function of a seed.
+
+    Names the first write that differs, if any, and the command that replays it.
+    """
+    from goldenspike.tools import fuzz as work
+
+    return work.run(seeds, size=size, simulator=simulator, log=log)
+
+
+@_command("coverage --seeds 0:100", "coverage --seeds 0:1000 --json build/coverage.json")
+def coverage(
+    seeds: Annotated[str, typer.Option(help="First seed, and the one after the last.")],
+    size: Annotated[
+        str | None,
+        typer.Option(help="small, long, wide, large or giant.", show_default="that of each seed"),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Gets all bins, and who covers them.")
+    ] = None,
+) -> int:
+    """Tell what random networks cover of all that there is, and what is left. Runs no simulator."""
+    from goldenspike.tools import fuzz as work
+
+    return work.cover(seeds, size=size, report=json)
+
+
 @_command(
     "verilog digits",
     "verilog digits --bus axi --header firmware/digits.h",

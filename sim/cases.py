@@ -168,8 +168,9 @@ def _first(d: Drawing, planned: Plan) -> int:
     rules = [q.rule or q.learner for q in planned.projections if q.rule or q.learner]
     intervals = {one.params.interval for one in rules} - {1}
     due = [interval * d.between(1, MASK // interval) - d.between(1, 2) for interval in intervals]
+    due += [number - interval // 2 for number, interval in zip(due, intervals, strict=True)]
     powers = [(1 << k) - d.between(1, 2) for k in (8, 16, 24, 31, 32)]
-    return d.one(0, 1, d.between(0, MASK), *powers, *powers, *due * 5) & MASK
+    return d.one(0, 1, d.between(0, MASK), *powers, *due * 4) & MASK
 
 
 def _synapses(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:

@@ -28,7 +28,15 @@ from goldenspike.golden.modulators import (
     td_error,
     two_sided,
 )
-from goldenspike.golden.network import LIMIT, LONGEST, Network, Population, Projection, Reward, Source
+from goldenspike.golden.network import (
+    LIMIT,
+    LONGEST,
+    Network,
+    Population,
+    Projection,
+    Reward,
+    Source,
+)
 from goldenspike.golden.neurons import (
     adaptive_lif,
     adaptive_lif_yin,
@@ -70,18 +78,22 @@ class Size(NamedTuple):
         Of a population and of a trial, at most.
     work
         Synapses and neurons times ticks, at most.
+    many, long
+        Neurons of one population, and ticks, at least.
     """
 
     neurons: int
     ticks: int
     work: int
+    many: int = 1
+    long: int = 1
 
 
 SIZES = {
     "small": Size(40, 12, 6_000),
-    "long": Size(6, 300, 20_000),
-    "wide": Size(600, 6, 20_000),
-    "large": Size(600, 300, 60_000),
+    "long": Size(6, 300, 20_000, long=64),
+    "wide": Size(600, 6, 20_000, many=128),
+    "large": Size(600, 300, 60_000, many=64, long=32),
     "giant": Size(LIMIT - 1, LIMIT - 1, 140_000),
 }
 """By name; that of a seed is a function of it."""
@@ -111,11 +123,13 @@ class Builder:
         self.d, self.size = d, size
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
-        self.ticks = d.whole(1, size.ticks)
-        self.sizes = [1, self._count(), self._count()]
+        self.ticks = d.whole(size.long, size.ticks)
+        self.sizes = [1, self._count(1), self._count(size.many)]
 
-    def _count(self) -> int:
-        return self.d.whole(1, max(min(self.size.neurons, self.size.work // self.ticks // 2), 1))
+    def _count(self, least: int) -> int:
+        return self.d.whole(
+            least, max(min(self.size.neurons, self.size.work // self.ticks // 2), least)
+        )
 
     def add(self, model: Any, size: int) -> Population:
         """Add a population."""
@@ -142,7 +156,7 @@ class Builder:
         """Add one to three sources, a share of them of spikes."""
         for _ in range(self.d.one(1, 2, 2, 3)):
             spikes = self.d.chance(share)
-            self.add(models.source(self.d, spikes=spikes), self.d.one(*self.sizes, self._count()))
+            self.add(models.source(self.d, spikes=spikes), self.d.one(*self.sizes, self._count(1)))
 
     def fitting(self, size: int, suits: Any, but: set[str]) -> Population | None:
         """Return a population of 1 or `size` neurons whose signals suit, or none."""
@@ -190,7 +204,7 @@ class Builder:
         d = self.d
         if least >= most:
             return least
-        if d.chance(0.75):
+        if d.chance(0.5 if self.size.long > 1 else 0.75):
             return min(d.one(least, least, 1, 2), most)
         return max(least, d.whole(0, most))
 
@@ -200,14 +214,16 @@ class Builder:
         for k, post in enumerate(self.populations):
             if isinstance(post.model, Source) or not neuron_module(post.model).RECEPTORS:
                 continue
-            others = [d.one(*self.populations[: max(k, 1)])]
+            before = self.populations[: max(k, 1)]
+            first = [p for p in before if self._work([*found, (p, post)]) <= self.size.work]
+            if not first:
+                raise ValueError(f"Projections to {post.name} must be smaller for this size")
+            others = [d.one(*first)]
             for _ in range(d.one(0, 0, 1, 1, 2)):
                 others.append(d.one(*self.populations))
             for pre in others:
                 if (pre, post) not in found and self._work([*found, (pre, post)]) <= self.size.work:
                     found.append((pre, post))
-            if not any(to is post for _, to in found):
-                found.append((others[0], post))
         return found
 
     def _work(self, pairs: list[tuple[Population, Population]]) -> int:
@@ -288,7 +304,8 @@ def traced(d: Drawing, size: Size) -> Network:
     for k, q in enumerate(b.projections):
         signal = b.signal(by_name[q.pre]) if q.synapse is None else _filtered(q, b, by_name)
         rule = _traced_rule(b, by_name[q.post], q.weight, signal) if d.chance(0.75) else None
-        b.projections[k] = replace(q, rule=rule)
+        mean = max(q.mean, 0.0) if isinstance(rule, triplet_stdp.Params) else q.mean
+        b.projections[k] = replace(q, rule=rule, mean=mean)
     if not any(q.rule for q in b.projections):
         raise ValueError("Network must have a rule to learn by, not none")
     b.mirror()
@@ -346,8 +363,8 @@ def rewarded(d: Drawing, size: Size) -> Network:
     baseline = running_mean if online else d.one(paired, two_sided, running_mean)
     period = 0
     if online:
-        period = d.whole(1, b.ticks)
-        b.ticks = period * d.between(1, max(size.ticks // period, 1))
+        period = d.whole(1, max(b.ticks // 4, 1)) if d.chance(0.7) else b.ticks
+        b.ticks = period * max(b.ticks // period, 1)
     b.sources()
     layers = b.hidden(NEURONS, d.one(1, 1, 2, 3))
     if d.chance(0.3):
@@ -396,7 +413,7 @@ def _reward(b: Builder, readout: Population, baseline: Any, period: int) -> Rewa
         target = Format(d.chance(0.6), d.whole(1, 56), d.between(-2, 8))
     given: dict[str, Any] = {}
     if baseline is running_mean:
-        given = {"rate": d.raw(1, 256) / 256, "conditions": d.one(1, 1, 2, 3)}
+        given = {"rate": max(d.raw(1, 256), 1) / 256, "conditions": d.one(1, 1, 2, 3)}
         most = LIMIT - 1 if b.size.neurons > 500 else 600
         given |= {"conditions": d.whole(1, most)} if d.chance(0.15) else {}
     fmt = d.format(Formats(), d.between(-4, 6))
@@ -409,7 +426,7 @@ def _reward(b: Builder, readout: Population, baseline: Any, period: int) -> Rewa
         2.0 ** d.between(-4, 2),
         sign=d.chance(0.3) and 0 <= fmt.frac < fmt.width - 1,
         period=period,
-        delay=d.whole(0, LONGEST) if period and d.chance(0.6) else 0,
+        delay=d.one(0, d.whole(0, LONGEST), d.between(0, b.ticks // period)) if period else 0,
     )
 
 

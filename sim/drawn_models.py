@@ -176,7 +176,8 @@ def manner(d: Drawing, *, online: bool, steady: bool, frac: int) -> Manner:
 
 
 def _scores(d: Drawing) -> Format:
-    return d.format(Formats(signed=True), d.between(0, 6))
+    found = d.format(Formats(signed=True), d.between(0, 6))
+    return found._replace(frac=max(found.frac, 0))
 
 
 def _accepted(make: Any) -> Any:
@@ -195,7 +196,7 @@ def _rate(d: Drawing, change: int) -> float:
 
 def _summed(d: Drawing, weight: Format) -> dict[str, Any]:
     """Return the interval of a rule and what its changes are summed in."""
-    interval = 1 << d.whole(0, 16)
+    interval = 1 << d.between(0, 16)
     if interval == 1 or d.chance(0.5):
         return {"interval": 1, "accumulator": None}
     return {"interval": interval, "accumulator": d.format(Formats(), weight.frac + 2)}
@@ -239,7 +240,7 @@ def _learning(d: Drawing, weight: Format) -> dict[str, Any]:
     """Return when a rule with a modulator learns."""
     if d.chance(0.5):
         return {"learns": "tick", "interval": 1, "accumulator": None}
-    interval = 1 if d.chance(0.5) else 1 << d.whole(0, 16)
+    interval = 1 if d.chance(0.4) else 1 << d.between(0, 16)
     accumulator = d.format(Formats(), weight.frac + 2)
     return {"learns": "trial", "interval": interval, "accumulator": accumulator}
 

@@ -304,8 +304,10 @@ def traced(d: Drawing, size: Size) -> Network:
     for k, q in enumerate(b.projections):
         signal = b.signal(by_name[q.pre]) if q.synapse is None else _filtered(q, b, by_name)
         rule = _traced_rule(b, by_name[q.post], q.weight, signal) if d.chance(0.75) else None
-        mean = max(q.mean, 0.0) if isinstance(rule, triplet_stdp.Params) else q.mean
-        b.projections[k] = replace(q, rule=rule, mean=mean)
+        start = {"mean": q.mean, "initial": q.initial}
+        if isinstance(rule, triplet_stdp.Params):
+            start = {"mean": max(q.mean, 0.0), "initial": 0.0}
+        b.projections[k] = replace(q, rule=rule, **start)
     if not any(q.rule for q in b.projections):
         raise ValueError("Network must have a rule to learn by, not none")
     b.mirror()

@@ -94,12 +94,14 @@ def check(case: Case, simulator: Simulator) -> Report:
     return found
 
 
-def run(seed: int, size: str | None = None, simulator: Simulator | None = None) -> Verdict:
+def run(
+    seed: int, size: str | None = None, simulator: Simulator | None = None, kind: str | None = None
+) -> Verdict:
     """Run a random case, and say what became of it, whatever it is."""
     begin = time.monotonic()
     known: dict[str, Any] = {}
     try:
-        case = random_case(seed, size)
+        case = random_case(seed, size, kind)
         one = simulator or simulator_of(case)
         shown: dict[str, Any] = {"lanes": case.lanes, "neurons": case.neurons}
         known = {"size": case.size, "simulator": one, **shown, "refused": case.refused}

@@ -18,7 +18,7 @@ from goldenspike.hdl.bus import core as bus_core
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.bus.register_map import TICKS_BIT
 from goldenspike.sim import axi, simulators
-from goldenspike.sim.cases import random_case, traced_case
+from goldenspike.sim.cases import rewarded_case, traced_case
 from goldenspike.sim.simulators import SimulationError, Simulator
 
 ALL = 0xFFFFFFFF
@@ -50,7 +50,7 @@ def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimu
     """Return session, stimulus, samples and errors of a network, by name or the seed of a case."""
     kind, _, seed = name.partition(" ")
     if seed:
-        made = {"random": random_case, "traced": traced_case}[kind](int(seed))
+        made = {"rewarded": rewarded_case, "traced": traced_case}[kind](int(seed))
         return made.session, made.stimulus, made.samples, made.external
     planned = plan(networks[name])
     session = Session(planned, 5, "python")

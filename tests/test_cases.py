@@ -1,204 +1,34 @@
-"""Random cases are a function of their seeds, and the chosen seeds leave nothing out."""
+"""Random cases are a function of their seeds; what is drawn is what validation accepts."""
 
 from __future__ import annotations
 
-import sys
-from itertools import product
+import re
+from collections import Counter
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 import pytest
 
-from goldenspike.golden import fixed
-from goldenspike.golden.fixed import BIT, Format, Overflow, Rounding
-from goldenspike.golden.plan import UNUSED, Plan
-from goldenspike.golden.randomness import Distribution
-from goldenspike.sim.cases import COVERING, draw, random_case
-
-
-def name(module: Any) -> str:
-    """Return the last part of a module's name."""
-    return module.__name__.rpartition(".")[2]
-
-
-def of_reward(planned: Plan) -> set[Any]:
-    """Return what a network's reward has."""
-    reward: Any = planned.reward
-    found: set[Any] = {
-        name(reward.baseline),
-        name(reward.objective) if reward.objective else "external",
-        ("sign", reward.sign is not None),
-        ("conditions", reward.baselines > reward.bins),
-    }
-    if reward.objective is None:
-        found |= {("error", reward.error.signed), ("two words", reward.error.width > 32)}
-    if reward.period:
-        found |= {("late", reward.delay > 0), ("bins", reward.bins > 1)}
-        found |= {("long bins", reward.period > 1), ("old means", reward.baselines > 1)}
-    return found
-
-
-def of_population(p: Any) -> set[Any]:
-    """Return what a population has."""
-    if p.module is None:
-        return {"spikes" if p.signal == BIT else ("levels", p.signal.signed)}
-    model = name(p.module)
-    found: set[Any] = {
-        (model, Rounding(p.constants.rounding)),
-        (model, Overflow(p.constants.overflow)),
-    }
-    for choices in ("drive", "reset", "compare", "function"):
-        value = getattr(p.params, choices, None)
-        found |= {value} if isinstance(value, str) else set()
-    if model == "rate":
-        found.add(("slow", p.params.tau > 1))
-    if model == "conductance_lif":
-        found.add(("inhibited", p.currents["inhibitory"] != UNUSED))
-    if p.perturbation is not None:
-        noise = p.perturbation.noise
-        found.add("white" if noise.white else name(sys.modules[type(noise.params).__module__]))
-    return found
-
-
-def of_rule(q: Any) -> set[Any]:
-    """Return what a projection's rule has."""
-    rule = q.rule
-    if rule is None:
-        return {"fixed"}
-    kind, params = name(rule.module), rule.params
-    way = "learns" if rule.accumulate is None else "sums"
-    found: set[Any] = {
-        (kind, way),
-        (kind, "random" if rule.words else "sure"),
-        *((way, params.rounding), (way, params.overflow)),
-        ("delayed", kind, q.delay > 0),
-        ("filtered", kind, q.filter is not None),
-    }
-    if hasattr(params, "sigma"):
-        found.add((kind, params.distribution))
-    if q.weight_perturbation is not None:
-        found.add(("code", params.code))
-    if rule.kind in ("delivery", "output"):
-        found.add((rule.kind, "exact" if params.eligibility is None else "short"))
-    return found
-
-
-def parts(planned: Plan) -> set[Any]:
-    """Return what a network has."""
-    place = {p.name: k for k, p in enumerate(planned.neurons)}
-    found = of_reward(planned).union(*map(of_population, planned.populations))
-    for q in planned.projections:
-        far = place.get(q.pre.name, -1) - place[q.post.name]
-        way = "back" if far > 0 else "own" if far == 0 else "forward"
-        found |= of_rule(q) | {
-            ("input", min(q.delay, 2)) if q.pre.module is None else (way, min(q.delay, 2)),
-            ("arrives", q.delay < planned.ticks),
-            ("graded", q.pre.signal != BIT),
-            ("words", q.pre.signal == BIT and q.pre.size > 32),
-            ("weight", q.weight.signed),
-        }
-        if q.filter is not None:
-            found |= {("filter", name(q.filter)), ("trace", q.signal.signed)}
-            found |= {("filter", q.delay > 0), ("filtered words", q.pre.size > 32)}
-    return found
-
-
-LEARNED = ("node_perturbation", "hybrid_perturbation", "conductance_perturbation")
-WEIGHTS = (
-    *("weight_perturbation", "weight_perturbation_0", "finite_difference"),
-    "multiplexed_perturbation",
+from goldenspike.golden import catalog
+from goldenspike.golden.domains import (
+    Between,
+    Formats,
+    Name,
+    OneOf,
+    Whole,
+    check,
+    domains,
 )
-ONLINE = ("online_conductance_perturbation", "delayed_conductance_perturbation")
-SPREAD = (*WEIGHTS[:2], "multiplexed_perturbation", *LEARNED[:2])
-MODELS = ("lif", "leaky_readout", "conductance_lif", "rate")
-WANTED: set[Any] = {
-    *("paired", "two_sided", "running_mean", "squared_error", "count_error", "external"),
-    *("spikes", "one", "complement", "subtract", "to_value", ">=", ">", "tanh", "sigmoid"),
-    *("white", "sparse", "filtered", "empiric", "fixed"),
-    *(("filter", "exponential"), ("filter", "dynamic")),
-    *((way, delay) for way in ("input", "forward") for delay in (0, 1, 2)),
-    *((way, delay) for way in ("back", "own") for delay in (1, 2)),
-    *product(
-        ("error", "two words", "levels", "graded", "words", "weight", "sign", "conditions"),
-        (False, True),
-    ),
-    *product(("late", "bins", "long bins", "old means", "slow", "inhibited"), (False, True)),
-    *product(("trace", "filter", "filtered words", "arrives"), (False, True)),
-    *product((*LEARNED, *WEIGHTS), ("learns", "sums")),
-    *product((*LEARNED, *WEIGHTS, *ONLINE), ("random", "sure")),
-    *product(ONLINE, ("learns",)),
-    *product(("delayed", "filtered"), (*LEARNED, *WEIGHTS, *ONLINE), (False, True)),
-    *product(("learns", "sums"), (*Rounding, *Overflow)),
-    *product(SPREAD, Distribution),
-    *product(("code",), ("random", "walsh", "one_hot")),
-    *product(("delivery", "output"), ("exact", "short")),
-    *product(MODELS, (*Overflow, Rounding.FLOOR, Rounding.HALF_EVEN, Rounding.TOWARD_ZERO)),
-}
+from goldenspike.golden.fixed import Format, Rounding
+from goldenspike.golden.neurons import lif
+from goldenspike.golden.plan import plan
+from goldenspike.sim import coverage
+from goldenspike.sim.cases import draw, random_case
+from goldenspike.sim.drawing import Drawing, corners
+from goldenspike.sim.drawn import draw_network
 
-
-def test_the_random_networks_have_every_part() -> None:
-    found = [parts(random_case(seed).plan) for seed in COVERING]
-    assert WANTED - set().union(*found) == set()
-    assert {part for part in WANTED if sum(part in one for one in found) < 2} == set()
-
-
-def formats_of(planned: Any) -> dict[str, list[Format]]:
-    """Return the formats whose ends must be reached, by what they are of."""
-    plastic = planned.plastic
-    drawn = [p.perturbation.noise for p in planned.neurons if p.perturbation]
-    sums = [q.rule.accumulate for q in plastic]
-    return {
-        "weight": [q.weight for q in plastic],
-        "eligibility": [q.rule.eligibility for q in plastic if q.rule.state],
-        "factor": [q.rule.factor.factor for q in plastic],
-        "reward": [planned.reward.reward],
-        "neuron": [fmt for p in planned.neurons for fmt in p.state.values()],
-        "filter": [fmt for q in planned.projections for fmt in q.filter_state.values()],
-        "noise": [fmt for noise in drawn for fmt in noise.state.values()],
-        "sum": [one.accumulator for one in sums if one],
-    }
-
-
-def reached(case: Any, monkeypatch: pytest.MonkeyPatch) -> set[tuple[Any, ...]]:
-    """Return the ends that a case's trials reach: what it was, how limited, and whether above."""
-    beyond: set[tuple[Any, ...]] = set()
-    limit = fixed.limit
-
-    def watched(x: Any, fmt: Any, overflow: int) -> Any:
-        if type(x) in (int, np.int64) and not fmt.low <= x <= fmt.high:
-            beyond.add((fmt, Overflow(overflow), x > fmt.high))
-        return limit(x, fmt, overflow)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fixed, "limit", watched)
-        case.session.learn(case.stimulus, case.samples, external=case.external)
-    return {
-        (word, overflow, high)
-        for word, listed in formats_of(case.plan).items()
-        for fmt, overflow, high in beyond
-        if fmt in listed
-    }
-
-
-WORDS = ("weight", "eligibility", "factor", "reward", "neuron", "filter", "sum")
-ENDS = {
-    *product(WORDS, (Overflow.SATURATE,), (False, True)),
-    *product(("weight", "neuron"), (Overflow.WRAP,), (False, True)),
-    ("noise", Overflow.SATURATE, True),
-}
-
-
-def test_the_random_networks_reach_every_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends, learnt, wraps = set(), 0, 0
-    for case in map(random_case, COVERING):
-        first = {q.name: case.session.arrays[f"{q.name}.w"].copy() for q in case.plan.plastic}
-        trial = case.session.trial
-        ends |= reached(case, monkeypatch)
-        wraps += case.session.trial < trial
-        learnt += any((w != case.session.arrays[f"{q}.w"]).any() for q, w in first.items())
-    assert ENDS - ends == set()
-    assert learnt >= len(COVERING) - 4
-    assert wraps > 0
+F = Format.parse
 
 
 def test_a_case_is_a_function_of_its_seed() -> None:
@@ -207,22 +37,130 @@ def test_a_case_is_a_function_of_its_seed() -> None:
     assert one.network != random_case(44).network
     for field, array in one.session.arrays.items():
         assert np.array_equal(array, other.session.arrays[field])
-    assert np.array_equal(one.samples, other.samples)
-    assert np.array_equal(one.stimulus.targets, other.stimulus.targets)
+    assert (one.runs, one.lanes, one.neurons) == (other.runs, other.lanes, other.neurons)
 
 
-def test_every_seed_gives_a_network() -> None:
-    for seed in range(200):
-        case = random_case(seed)
-        assert case.plan.plastic
-        assert case.stimulus.size == 2
+@pytest.mark.parametrize("kind", ["traced", "rewarded"])
+def test_every_seed_gives_a_network_that_learns(kind: str) -> None:
+    refused = 0
+    for seed in range(40):
+        drawn = draw_network(seed, "small", kind)
+        planned = plan(drawn.network)
+        assert planned.learners if kind == "traced" else planned.plastic
+        refused += len(drawn.refused)
+    assert refused < 120  # Three of four descriptions would be in vain.
 
 
 @pytest.mark.parametrize("text", ["fxp-s1/0", "fxp-u1/0", "fxp-s6/2", "fxp-u40/4", "fxp-s62/0"])
 def test_half_of_the_numbers_are_corners(text: str) -> None:
-    fmt = Format.parse(text)
+    fmt = F(text)
     drawn = draw(np.random.default_rng(1), fmt, 4000)
     assert (drawn.min(), drawn.max()) == (fmt.low, fmt.high)
     ends = [fmt.low, min(fmt.low + 1, fmt.high), fmt.high - 1, fmt.high]
     assert np.isin(drawn, [*ends, -1, 0, 1]).mean() > 0.49
     assert len(np.unique(drawn)) >= min(1 << fmt.width, 500)
+
+
+def test_corners_are_ends_zero_powers_and_one_off() -> None:
+    assert corners(-3, 9) == [-3, -2, -1, 0, 1, 2, 3, 4, 5, 7, 8, 9]
+    assert corners(1, 1) == [1]
+    assert {1, 2, 127, 128, 129, 254, 255} <= set(corners(0, 255))
+
+
+DESCRIBED = coverage.DESCRIPTIONS
+
+
+@pytest.mark.parametrize("described", DESCRIBED, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
+def test_every_field_that_validation_checks_has_a_domain(described: type) -> None:
+    """But for those that hold descriptions, and lists of numbers that belong together."""
+    left = {f.name for f in fields(described)} - set(domains(described))
+    kept = {"name", "model", "synapse", "rule", "noise", "baseline", "populations", "projections"}
+    assert left <= {*kept, "boundaries", "levels", "readout", "reward"}
+
+
+VALUES: list[tuple[Any, Any, str]] = [
+    (Between(0, 1), 1.5, "0 to 1"),
+    (Between(0, 1, below=True), 1.0, "0 to below 1"),
+    (Between(0, above=True), 0.0, "above 0"),
+    (Between(0, 1, above=True), 0.0, "above 0, to 1"),
+    (Between(0), -1.0, "0 or more"),
+    (Between(), float("nan"), "finite"),
+    (Between(), float("inf"), "finite"),
+    (Whole(0, 255), 256, "0 to 255"),
+    (Whole(1, 64, power=True), 12, "a power of two to 64"),
+    (OneOf(("a", "b")), "c", "one of 'a', 'b'"),
+    (OneOf((Rounding.FLOOR,), "x"), Rounding.STOCHASTIC, "one of 'floor'"),
+    (Formats(signed=True), F("fxp-u4/2"), "signed"),
+    (Formats(signed=False), F("fxp-s4/2"), "unsigned"),
+    (Formats(fracs=(0, 4)), F("fxp-s8/5"), "have 0 to 4 fraction bits"),
+    (Formats(behind=True), F("fxp-u5/4"), "unsigned, all bits behind the point"),
+    (Formats(one=True), F("fxp-u3/4"), "a format that holds 1"),
+]
+
+
+@pytest.mark.parametrize(("domain", "value", "words"), VALUES)
+def test_domains_say_what_they_are(domain: Any, value: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=rf"^It( of x)? must (be )?{re.escape(words)}, not "):
+        domain.check("It", value)
+
+
+@pytest.mark.parametrize(
+    ("domain", "value"),
+    [
+        (Between(), "1"),
+        (Whole(0, 1), 1.0),
+        (OneOf((False, True)), 1),
+        (Formats(), "s"),
+        (Name(), 1),
+    ],
+)
+def test_domains_refuse_other_kinds(domain: Any, value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^It must be "):
+        domain.check("It", value)
+
+
+def test_what_is_held_must_be_representable() -> None:
+    given: dict[str, Any] = {"membrane": F("fxp-s8/4"), "decay": 0.5, "threshold": 1.0}
+    check(lif.Params(**given))
+    with pytest.raises(ValueError, match=r"^Threshold must be representable in fxp-s8/4, not 0.01"):
+        lif.Params(**given | {"threshold": 0.01})
+    with pytest.raises(ValueError, match=r"^Decay must be representable in fxp-u2/1, not 0.3 "):
+        lif.Params(**given | {"decay": 0.3}, factor=F("fxp-u2/1"))
+
+
+@pytest.mark.parametrize("name", ["lif", "leaky_readout", "adaptive_lif", "conductance_lif"])
+def test_what_is_drawn_of_a_model_is_in_its_domains(name: str) -> None:
+    """And all of its corners are drawn, as far as one field alone decides."""
+    params: Any = catalog.NEURONS[name].Params
+    seen: Counter[tuple[str, str]] = Counter()
+    for seed in range(400):
+        d = Drawing(seed, wild=0.3)
+        try:
+            one = d.params(params)
+        except ValueError:
+            continue
+        check(one)
+        for f in fields(one):
+            domain = domains(params)[f.name]
+            if isinstance(domain, OneOf):
+                seen[f.name, str(getattr(one, f.name))] += 1
+            assert f.default is MISSING or f.default is not None
+    for field, domain in domains(params).items():
+        if isinstance(domain, OneOf):
+            assert {value for name, value in seen if name == field} == set(map(str, domain.options))
+
+
+def test_coverage_names_bins_and_reasons() -> None:
+    every = coverage.bins()
+    assert not every & coverage.removed()
+    assert all(coverage.reason(one) is None for one in every)
+    assert {coverage.reason(one) for one in coverage.removed()} == set(coverage.REASONS.values())
+    found = coverage.of_case(random_case(3))
+    assert found <= every
+    assert {one[0] for one in found} >= {"field", "cell", "end", "rule", "size", "run"}
+
+
+def test_seeds_are_chosen_for_what_they_add() -> None:
+    a, b, c = (("size", k) for k in range(3))
+    assert coverage.choose({1: {a}, 2: {a, b}, 3: {c}, 4: {b}}) == [2, 3]
+    assert coverage.choose({1: {a}, 2: {a, b}, 3: {c}}, most=1) == [2]

@@ -28,14 +28,19 @@ from goldenspike.hdl.units.population import PopulationUnit
 from goldenspike.hdl.units.synapses import SynapseUnit
 from goldenspike.hdl.units.variates import BlockSource, FieldSource
 from goldenspike.sim import lockstep
-from goldenspike.sim.cases import Case, random_case, traced_case
+from goldenspike.sim.cases import Case, rewarded_case, traced_case
 from goldenspike.tools import cycles as command
 from goldenspike.tools.cli import main
 from goldenspike.tools.job import prepare
 
 RANDOM, TRACED = (13, 420, 907, 2262, 2425), (1, 6, 7, 47)
 """Seeds whose networks have every phase, with and without random fields."""
-CORES = [("random", 79, 1, 1), ("random", 79, 8, 4), ("random", 2220, 4, 2), ("traced", 58, 2, 2)]
+CORES = [
+    ("rewarded", 79, 1, 1),
+    ("rewarded", 79, 8, 4),
+    ("rewarded", 2220, 4, 2),
+    ("traced", 58, 2, 2),
+]
 EXPERIMENTS = (
     "werfel_node",
     *(pytest.param(name, marks=pytest.mark.long) for name in ("xor_multiplexed", "linear_weight")),
@@ -48,11 +53,11 @@ LATENCIES = {
     (PopulationUnit, "LATENCY"),
     (SynapseUnit, "DELIVERY_LATENCY"),
 }
-NAMES = ("random", "traced")
+NAMES = ("rewarded", "traced")
 
 
 def case_of(kind: str, seed: int) -> Case:
-    return {"random": random_case, "traced": traced_case}[kind](seed)
+    return {"rewarded": rewarded_case, "traced": traced_case}[kind](seed)
 
 
 def count_of(case: Case, lanes: int, neurons: int) -> int:
@@ -131,7 +136,7 @@ def stepped(part: Any, signals: np.ndarray, delay: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("kind", "seed"), [("random", 13), pytest.param("traced", 10, marks=pytest.mark.long)]
+    ("kind", "seed"), [("rewarded", 13), pytest.param("traced", 10, marks=pytest.mark.long)]
 )
 def test_engines_record_the_same_and_watching_changes_nothing(kind: str, seed: int) -> None:
     case = case_of(kind, seed)
@@ -296,7 +301,7 @@ Watched = tuple[Any, np.ndarray, tuple[int, ...]]
 def watched() -> list[tuple[Watched, int]]:
     """Give plans, the activity of trials, the flags of their runs, and the cycles."""
     found = []
-    for kind, seed in [("random", n) for n in RANDOM] + [("traced", n) for n in TRACED]:
+    for kind, seed in [("rewarded", n) for n in RANDOM] + [("traced", n) for n in TRACED]:
         case = case_of(kind, seed)
         seen = case.session.learn(
             case.stimulus, case.samples, external=case.external, watched=True

@@ -17,20 +17,11 @@ from goldenspike.golden.plan import plan
 from goldenspike.golden.randomness import Distribution
 from goldenspike.golden.rules import node_perturbation, weight_perturbation
 from goldenspike.golden.trial import Session, Stimulus
-from goldenspike.hdl import cycles
-from goldenspike.hdl.core import LANES
 from goldenspike.sim import lockstep as checked
-from goldenspike.sim.cases import COVERING, random_case
 from goldenspike.sim.lockstep import lockstep
 from goldenspike.tools import job
 
 F = Format.parse
-FEW = LANES[:4]
-"""Icarus takes a minute to read what more lanes need: a small network has them."""
-EVERY_RUN = COVERING[::3]
-"""Random cases of every run of the tests; the rest are long."""
-VERILATOR = 13
-"""A random case that Verilator runs too."""
 TRIALS = 500
 FALL = {"werfel_node": 500, "werfel_weight": 4}
 """By what factor the error falls at least; the closed form is e**(500/60) and e**(500/340)."""
@@ -126,45 +117,6 @@ def test_lockstep_goes_on_where_it_stopped(start: Start) -> None:
         assert report.mismatch is None
         assert report.trials == session.trial - before == len(samples)
     assert session.arrays["reward.primed"] == [1]
-
-
-def run_case(seed: int, simulator: str, lanes: int) -> checked.Report:
-    """Return the report of a random case, which must have no mismatch."""
-    case = random_case(seed)
-    neurons = min(lanes, FEW[seed // len(FEW) % len(FEW)])
-    shown: dict[str, Any] = {"lanes": lanes, "neurons": neurons, "external": case.external}
-    count = cycles.of_learning(case.session.copy(), case.stimulus, case.samples, **shown)
-    report = lockstep(
-        *(case.session, case.stimulus, case.samples),
-        simulator=simulator,
-        **shown,
-    )
-    core = f"{lanes} lanes, {neurons} neurons"
-    assert report.mismatch is None, f"seed {seed}, {core}, {simulator}: {report.mismatch}"
-    assert count.cycles == report.busy, f"seed {seed}, {core}"
-    return report
-
-
-@pytest.mark.parametrize("seed", EVERY_RUN)
-def test_random_networks(seed: int) -> None:
-    run_case(seed, "icarus", FEW[seed % len(FEW)])
-
-
-def test_verilator_and_icarus_see_the_same() -> None:
-    one, other = (run_case(VERILATOR, simulator, 2) for simulator in ("verilator", "icarus"))
-    assert dataclasses.replace(one, simulator="icarus") == other
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [*sorted({*COVERING} - {*EVERY_RUN}), *range(10_000, 10_150)])
-def test_many_random_networks(seed: int) -> None:
-    run_case(seed, "icarus", FEW[seed % len(FEW)])
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(20_000, 20_010))
-def test_many_random_networks_on_verilator(seed: int) -> None:
-    run_case(seed, "verilator", FEW[seed % len(FEW)])
 
 
 @pytest.mark.parametrize("experiment", FALL)

@@ -230,8 +230,12 @@ REFUSED = {
         0.995, F("fxp-s8/4"), F("fxp-u5/4")
     ),
     "Noise must be signed, not fxp-u8/4": lambda: filtered.Params(0.5, F("fxp-u8/4")),
-    "Probability must be above 0, to below 1, not -1.0": lambda: empiric.Params(-1.0, 0.5, F("fxp-u8/4")),
-    "Probability must be above 0, to below 1, not 1.0": lambda: empiric.Params(1.0, 0.5, F("fxp-u8/4")),
+    "Probability must be above 0, to below 1, not -1.0": lambda: empiric.Params(
+        -1.0, 0.5, F("fxp-u8/4")
+    ),
+    "Probability must be above 0, to below 1, not 1.0": lambda: empiric.Params(
+        1.0, 0.5, F("fxp-u8/4")
+    ),
     "Trace must be unsigned, not fxp-s8/4": lambda: empiric.Params(0.5, 0.5, F("fxp-s8/4")),
     "Decay must be below 1 in fxp-u17/16, not 0.999999": lambda: empiric.Params(
         0.5, 0.999999, F("fxp-u8/4")

@@ -1,8 +1,8 @@
 """What a parameter may be: said once, where its field is declared.
 
 A field is annotated with its domain, as in ``decay: Annotated[float, Between(0, 1)]``. Validation
-reads it (:func:`check`), and so does whoever draws descriptions at random (:func:`domains`): what is
-accepted and what is drawn cannot drift apart.
+reads it (:func:`check`), and so does whoever draws descriptions at random (:func:`domains`): what
+is accepted and what is drawn cannot drift apart.
 
 A domain knows one value at a time. What a value must be beside others, such as an accumulator that
 is needed for some intervals only, is said in ``__post_init__``.

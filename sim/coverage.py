@@ -20,12 +20,10 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from itertools import product
 from typing import Any
-
-import numpy as np
 
 from goldenspike.golden import catalog
 from goldenspike.golden.domains import Between, Formats, OneOf, Whole, domains
@@ -51,8 +49,10 @@ NEAR = 1 / 32
 
 
 WIDTHS = {
-    **{"1 bit": (1, 1), "2 to 16 bits": (2, 16), "17 to 32 bits": (17, 32)},
-    **{"over 32 bits": (33, WIDEST)},
+    "1 bit": (1, 1),
+    "2 to 16 bits": (2, 16),
+    "17 to 32 bits": (17, 32),
+    "over 32 bits": (33, WIDEST),
 }
 
 
@@ -194,8 +194,11 @@ def _described(network: Network) -> Iterator[Any]:
 DELAYS = {"0": (0, 0), "1": (1, 1), "2 and more": (2, LONGEST)}
 LONG_DELAYS = {"0": (0, 0), "1 to 127": (1, 127), "128 and more": (128, LONGEST)}
 COUNTS = {
-    **{"1": (1, 1), "2 to 31": (2, 31), "32 to 127": (32, 127), "128 to 511": (128, 511)},
-    **{"512 and more": (512, 1 << 16)},
+    "1": (1, 1),
+    "2 to 31": (2, 31),
+    "32 to 127": (32, 127),
+    "128 to 511": (128, 511),
+    "512 and more": (512, 1 << 16),
 }
 LONG = {"1": (1, 1), "2 to 63": (2, 63), "64 to 255": (64, 255), "256 and more": (256, 1 << 16)}
 LATE = {"0": (0, 0), "1 to 3": (1, 3), "4 and more": (4, LONGEST)}
@@ -500,9 +503,9 @@ def _removal(kind: str, *words: Any) -> str | None:
             return "spikes"
     if kind == "field" and rest[-1] == "over 32 bits" and (first, rest[0]) in IN_STREAM:
         return "stream"
-    if kind == "field" and (first, rest[0]) in HOLDING_ONE:
-        if rest[-1] in ("fraction below 0", "fraction all, or beyond"):
-            return "one"
+    beyond = rest[-1:] in (["fraction below 0"], ["fraction all, or beyond"])
+    if kind == "field" and beyond and (first, rest[0]) in HOLDING_ONE:
+        return "one"
     if kind == "field" and rest[-1] == "65535" and rest[0] in ("window", "period", "trial_ticks"):
         return "ticks"
     return None

@@ -1,9 +1,9 @@
 """Random values of domains: corners first.
 
 What may be drawn is what validation accepts, :mod:`goldenspike.golden.domains`. Of whatever is
-drawn, half comes from the corners of its domain: the lowest and the highest, 0, one off each, powers
-of two and one off these. The other half is what networks are made of that do something: numbers of
-every magnitude, formats whose ends are reached.
+drawn, half comes from the corners of its domain: the lowest and the highest, 0, one off each,
+powers of two and one off these. The other half is what networks are made of that do something:
+numbers of every magnitude, formats whose ends are reached.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ import numpy as np
 from goldenspike.golden.domains import Between, Formats, Name, OneOf, Whole, domains
 from goldenspike.golden.fixed import WIDEST, Format
 
+THEMES = ("wide", "narrow", "whole", "coarse", "ends")
+"""What the cases of odd seeds have much of: formats of more than 32 bits, of one bit, without
+fraction bits, of less than none; and the ends of ranges of integers.
+"""
 UNITLESS = ("trace", "eligibility", "psi", "noise", "credit", "adaptation", "total")
 """Formats of numbers about 1, whatever the unit of weights."""
+THEMATIC = 0.12
+"""Share of formats that are of a case's theme."""
 FACTORS = ("factor", "gain")
 """What names of formats end with that are held by factors of 0 to 1, or a little more."""
 
@@ -46,8 +52,10 @@ class Drawing:
     def __init__(self, *key: int, wild: float = 0.1) -> None:
         self.random = np.random.default_rng(key)
         self.wild = wild
+        self.theme = self.one(*THEMES) if key[0] % 2 else None
+        """What there is much of; the other formats are narrow then."""
         self.frac = self.one(0, 2, 3, 4, 5, 8, 12, -2) if self.chance(0.5) else 3
-        """Fraction bits about which those of weights are drawn, and of all that is of their unit."""
+        """Fraction bits that those of weights are near, and of all that is of their unit."""
         self.fine = self.between(0, 5)
         """The same of numbers without a unit."""
 
@@ -69,6 +77,8 @@ class Drawing:
 
     def whole(self, low: int, high: int) -> int:
         """Return an integer of a range: a corner, or one of every magnitude."""
+        if self.theme == "ends" and self.chance(0.3):
+            return self.one(low, high)
         if self.chance(0.5):
             return self.one(*corners(low, high))
         return low + (self.between(0, high - low) >> self.between(0, (high - low).bit_length()))
@@ -82,6 +92,8 @@ class Drawing:
             Fraction bits of the formats that it belongs with.
         """
         signed = self.chance(0.7) if domain.signed is None else domain.signed
+        if self.theme is not None and self.chance(THEMATIC):
+            return self._thematic(domain, signed, about)
         if self.chance(self.wild):
             width = self.whole(1, WIDEST)
             places = (-8, -1, 0, 1, width - 1, width, width + 1, width + 8, about)
@@ -89,6 +101,23 @@ class Drawing:
         else:
             width = self.between(3, 12) if self.chance(0.8) else self.between(1, 32)
             frac = about + self.between(-2, 2)
+        return self._fitted(domain, signed, width, frac)
+
+    def _thematic(self, domain: Formats, signed: bool, about: int) -> Format:
+        """Return a format of the case's theme."""
+        width, frac = self.between(2, 12), about + self.between(-2, 2)
+        if self.theme == "wide":
+            width = self.between(33, 44)
+        elif self.theme == "narrow":
+            width = 1
+        elif self.theme == "whole":
+            frac = 0
+        elif self.theme == "coarse":
+            frac = -self.between(1, 6)
+        return self._fitted(domain, signed, width, frac)
+
+    def _fitted(self, domain: Formats, signed: bool, width: int, frac: int) -> Format:
+        """Return a format with what a domain asks for besides."""
         if domain.fracs is not None:
             least, most = domain.fracs
             frac = min(max(frac, least), most)
@@ -100,6 +129,8 @@ class Drawing:
 
     def holder(self) -> Format:
         """Return a format of factors: the usual one, or another that holds some of 0 to 1."""
+        if self.theme is not None and self.chance(2 * THEMATIC):
+            return self._thematic(Formats(), False, self.between(0, 20))
         if self.chance(self.wild):
             return self.format(Formats(), self.between(0, 20))
         if self.chance(0.3):
@@ -123,7 +154,7 @@ class Drawing:
                 1.0, 1.0, float(self.random.random()) + 0.5
             )
             options = [near, *([-near, 0.0] if domain.low < 0 else [])]
-            ends = [end for end in (domain.low, domain.high, (domain.low + domain.high) / 2)]
+            ends = [domain.low, domain.high, (domain.low + domain.high) / 2]
             options = ends if domain.high < math.inf else options
             return self.one(*[value for value in options if value in domain] or [near])
         if holder.frac < 0 and domain.high < math.inf:

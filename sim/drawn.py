@@ -116,6 +116,18 @@ class Drawn:
     refused: list[str]
 
 
+def _any(fmt: Format) -> bool:
+    return True
+
+
+def _spikes(fmt: Format) -> bool:
+    return fmt == BIT
+
+
+def _unsigned(fmt: Format) -> bool:
+    return not fmt.signed
+
+
 class Builder:
     """Draws one network."""
 
@@ -171,11 +183,11 @@ class Builder:
         """Add a population that is told others' signals, and sources for them if there are none."""
         d, names = self.d, {}
         for name in module.SIGNALS:
-            suits, made = (lambda _: True), models.source(d, spikes=False)
+            suits, made = _any, models.source(d, spikes=False)
             if name == "open":
-                suits, made = (lambda fmt: fmt == BIT), Source()
+                suits, made = _spikes, Source()
             elif module is softmax_choice:
-                suits = lambda fmt: not fmt.signed  # noqa: E731
+                suits = _unsigned
                 made = Source(Format(False, d.between(1, 8), d.between(0, 8)))
             found = self.fitting(size, suits, set(names.values()))
             if found is None or d.chance(0.2):
@@ -219,8 +231,7 @@ class Builder:
             if not first:
                 raise ValueError(f"Projections to {post.name} must be smaller for this size")
             others = [d.one(*first)]
-            for _ in range(d.one(0, 0, 1, 1, 2)):
-                others.append(d.one(*self.populations))
+            others += [d.one(*self.populations) for _ in range(d.one(0, 0, 1, 1, 2))]
             for pre in others:
                 if (pre, post) not in found and self._work([*found, (pre, post)]) <= self.size.work:
                     found.append((pre, post))
@@ -339,7 +350,7 @@ def _traced_rule(b: Builder, post: Population, weight: Format, signal: Format) -
         fields = ()
     names = {}
     for field in fields:
-        found = b.fitting(post.size, lambda _: True, set())
+        found = b.fitting(post.size, _any, set())
         if found is None or d.chance(0.1):
             found = b.add(models.source(d, spikes=d.chance(0.3)), d.one(1, post.size))
         names[field] = found.name
@@ -461,7 +472,7 @@ def draw_network(seed: int, size: str | None = None, kind: str | None = None) ->
     refused: list[str] = []
     for attempt in range(ATTEMPTS):
         d = Drawing(seed, attempt, 2, wild=0.4 * 0.85**attempt)
-        d.wild *= d.one(0.0, 0.3, 1.0)
+        d.wild *= d.one(0.0, 0.3, 1.0) if d.theme is None else 0.0
         try:
             network = KINDS[kind or d.one(*KINDS)](d, SIZES[chosen])
             planned = plan(network)

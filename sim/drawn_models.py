@@ -1,4 +1,4 @@
-"""Random models: what the fields of a model must be beside each other, so that most are accepted."""
+"""Random models: what fields must be beside each other, so that most are accepted."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def neuron(d: Drawing, module: Any) -> Any:
 def _conductances(d: Drawing) -> conductance_lif.Params:
     width = d.between(1, 14)
     conductance = Format(False, width, width + d.between(2, 4))
-    if d.chance(d.wild):
+    if (d.theme is not None and d.chance(0.3)) or d.chance(d.wild):
         conductance = d.format(Formats(signed=False), width)
     membrane = d.format(Formats(), d.frac)
     high, low = membrane.high, membrane.low
@@ -392,7 +392,7 @@ def _spiking(d: Drawing, module: Any, weight: Format) -> Any:
         return d.params(module.Params, **_pairs(d), **_bounds(d, weight))
     bound = Format(False, max(weight.width - weight.signed, 1), weight.frac)
     amplitude = d.format(Formats(), weight.frac)
-    multiple = d.one(1.0, 2.0, 0.5, 1000.0)
+    multiple = d.one(1.0, 2.0, 1.5, 1000.0)
     drive = d.format(Formats(), weight.frac)
     return d.params(
         module.Params, **_pairs(d), bound=bound, amplitude=amplitude, multiple=multiple, drive=drive

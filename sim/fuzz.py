@@ -59,6 +59,21 @@ def simulator_of(case: Case) -> Simulator:
     return "verilator" if many or case.seed % QUICK == 0 else "icarus"
 
 
+class _Caught:
+    """Keeps whatever error ends its block: it is what is looked for."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def __enter__(self) -> _Caught:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
+        if isinstance(error, Exception):
+            self.error = error
+        return self.error is not None
+
+
 class CyclesError(RuntimeError):
     """A core took other cycles than the model of cycles says."""
 
@@ -100,16 +115,18 @@ def run(
     """Run a random case, and say what became of it, whatever it is."""
     begin = time.monotonic()
     known: dict[str, Any] = {}
-    try:
+    status, what = "equal", ""
+    with _Caught() as caught:
         case = random_case(seed, size, kind)
         one = simulator or simulator_of(case)
-        shown: dict[str, Any] = {"lanes": case.lanes, "neurons": case.neurons}
-        known = {"size": case.size, "simulator": one, **shown, "refused": case.refused}
+        known = {"size": case.size, "simulator": one, "refused": case.refused}
+        known |= {"lanes": case.lanes, "neurons": case.neurons}
         found = check(case, one)
         known |= {"ticks": found.ticks, "cycles": found.cycles}
-        status, what = ("equal", "") if found.mismatch is None else ("differs", str(found.mismatch))
-    except Exception as error:  # noqa: BLE001
-        last = traceback.extract_tb(error.__traceback__)[-1]
+        if found.mismatch is not None:
+            status, what = "differs", str(found.mismatch)
+    if caught.error is not None:
+        last = traceback.extract_tb(caught.error.__traceback__)[-1]
         place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
-        status, what = "crashed", f"{type(error).__name__} at {place}: {error}"
+        status, what = "crashed", f"{type(caught.error).__name__} at {place}: {caught.error}"
     return Verdict(seed, status, what, **known, seconds=round(time.monotonic() - begin, 1))

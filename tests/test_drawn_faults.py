@@ -42,7 +42,7 @@ FAULTS = {
         "units/variates.py",
         "(target * blocks + asked)",
         "(target * blocks + asked)[:12]",
-        *(0, "wide"),
+        *(62, "wide", "rewarded"),
     ),
     "delays lose their highest bit": Fault(
         *(
@@ -56,13 +56,13 @@ FAULTS = {
         "units/sequencer.py",
         "unit.high.eq(tick << 16 if renewed else 0)",
         "unit.high.eq(tick[:6] << 16 if renewed else 0)",
-        *(32, "long"),
+        *(52, "long", "traced"),
     ),
     "words of noise repeat after 256 ticks": Fault(
         "units/population.py",
         "source.index.eq(place << lane_bits),\n            source.high.eq(self.tick << 16)",
         "source.index.eq(place << lane_bits),\n            source.high.eq(self.tick[:8] << 16)",
-        *(22, "long"),
+        *(60, "long", "rewarded"),
     ),
     "intervals are 16 at most": Fault(
         "units/sequencer.py",
@@ -74,7 +74,7 @@ FAULTS = {
         "units/judge.py",
         "for k in range(reward.delay)",
         "for k in range(min(reward.delay, 3))",
-        *(38, "long"),
+        *(60, "long", "rewarded"),
     ),
     "rows from 128 on are taken for others": Fault(
         "units/synapses.py",
@@ -98,7 +98,7 @@ FAULTS = {
         "units/sequencer.py",
         "times(self.condition, reward.bins)",
         "times(self.condition[:8], reward.bins)",
-        *(26, "wide"),
+        *(40, "wide", "rewarded"),
     ),
 }
 

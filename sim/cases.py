@@ -165,8 +165,8 @@ def _stimulus(d: Drawing, session: Session) -> Stimulus:
 
 def _first(d: Drawing, planned: Plan) -> int:
     """Return the number of the first trial: a corner, or one before weights are due."""
-    rules = [q.rule or q.learner for q in planned.projections if q.rule or q.learner]
-    intervals = {one.params.interval for one in rules} - {1}
+    rules = [q.rule or q.learner for q in planned.projections]
+    intervals = {one.params.interval for one in rules if one is not None} - {1}
     due = [interval * d.between(1, MASK // interval) - d.between(1, 2) for interval in intervals]
     due += [number - interval // 2 for number, interval in zip(due, intervals, strict=True)]
     powers = [(1 << k) - d.between(1, 2) for k in (8, 16, 24, 31, 32)]

@@ -249,7 +249,7 @@ def expect(
     return found
 
 
-def _kept(
+def left(
     session: Session, stimulus: Stimulus, runs: Sequence[Run], golden: Expected
 ) -> dict[str, list[int]]:
     """Return the words that a core must hold after some runs, by region."""
@@ -410,7 +410,7 @@ def lockstep(
     def golden_rail() -> Words:
         words = script(core, before, stimulus, runs, external)
         golden = expect(session, stimulus, runs, external)
-        kept = _kept(session, stimulus, runs, golden)
+        kept = left(session, stimulus, runs, golden)
         for region in kept:
             words += host.read(core, region)
         return Words(words, golden, kept)

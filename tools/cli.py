@@ -245,6 +245,7 @@ def coverage(
     "verilog digits",
     "verilog digits --bus axi --header firmware/digits.h",
     "verilog digits --lanes 16 --out core.v --synth ecp5",
+    "verilog digits --testbench --trials 4",
 )
 def verilog(
     experiment: Experiment,
@@ -273,12 +274,21 @@ def verilog(
     synth: Annotated[
         Literal["ecp5", "ice40"] | None, typer.Option(help="Synthesise it and count its cells.")
     ] = None,
+    testbench: Annotated[
+        bool,
+        typer.Option("--testbench", help="Write a bench that checks itself, for any simulator."),
+    ] = False,
+    trials: Annotated[int, typer.Option(help="Learning trials of that bench.", min=1)] = 2,
+    seed: Annotated[
+        int | None, typer.Option(help="Of that bench, instead of the experiment's.", min=0)
+    ] = None,
 ) -> int:
     """Write an experiment's hardware as Verilog.
 
     Prints its ports and what a host can load and read. Beside the Verilog lie this as JSON, the
     ports and the register map as Markdown, a template of an instance, a FuseSoC description, the
-    waivers for Verilator's lint, and with --bus axi a C header.
+    waivers for Verilator's lint, and with --bus axi a C header. With --testbench a folder beside it
+    has a SystemVerilog bench, what it plays, and what the golden model learns of the same trials.
     """
     from goldenspike.tools import verilog as work
 
@@ -291,6 +301,8 @@ def verilog(
         header=header,
         check=check,
         synth=synth,
+        trials=trials if testbench else None,
+        seed=seed,
     )
 
 

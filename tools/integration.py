@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -103,6 +104,55 @@ def waivers(verilog: Path) -> str:
     for rule, reason in WAIVERS.items():
         lines += [f"// {reason}", f'lint_off -rule {rule} -file "*{verilog.name}"']
     return "\n".join(lines) + "\n"
+
+
+BENCH_PAGE = """# A bench of {top}
+
+It plays {what}.
+It compares with the golden model's every digest{events} and all that the core holds in the end.
+Run it in this folder, by Icarus or by Verilator:
+
+```sh
+iverilog -g2012 -s {bench} -o bench.vvp {bench}.sv {core} && vvp -n bench.vvp
+```
+
+```sh
+verilator --binary --timing -CFLAGS -std=c++20 --top-module {bench} \\
+    {control} {bench}.sv {core} && obj_dir/V{bench}
+```
+
+Verilator of the Python package `verilator` needs `-MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include` too.
+
+The bench prints a line that begins with PASS, and ends with status 0. Or it prints which trial,
+pass and tick differs first, or which word, and ends with another status.
+
+- `+seed=N` stalls the core by other random numbers.
+- `+unstalled` does not stall it.
+- `+files=FOLDER` reads the bench's files from that folder. They are {files}.
+"""
+
+
+def bench_page(top: str, core: Path, what: str, files: list[str]) -> str:
+    """Return how the bench of a core is run, as a page of Markdown.
+
+    Parameters
+    ----------
+    core
+        Its Verilog.
+    what
+        What the bench plays.
+    files
+        Their names, the bench first.
+    """
+    return BENCH_PAGE.format(
+        top=top,
+        bench=Path(files[0]).stem,
+        what=what,
+        core=shlex.quote(f"../{core.name}"),
+        control=shlex.quote(f"../{core.with_suffix('.vlt').name}"),
+        events=", every event" if "events.hex" in files else "",
+        files=", ".join(f"`{name}`" for name in files[1:]),
+    )
 
 
 def fusesoc(top: str, verilog: Path, control: Path, header: Path | None) -> str:

@@ -18,11 +18,11 @@ from goldenspike.hdl.bus import register_map
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.core import Core, check_lanes
 from goldenspike.hdl.verilog import convert
-from goldenspike.sim import simulators, toolchain
+from goldenspike.sim import simulators, testbench, toolchain
 from goldenspike.sim.simulators import MissingToolError, SimulationError
 from goldenspike.tools import console, fpga, integration, results
 from goldenspike.tools.console import input_errors
-from goldenspike.tools.job import prepare
+from goldenspike.tools.job import Job, prepare
 
 READ = f"""read_verilog core.v
 hierarchy -check -top {{top}}
@@ -49,14 +49,24 @@ def run(
     header: Path | None = None,
     check: bool = True,
     synth: str | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
 ) -> int:
-    """Write the Verilog and what goes with it, print its interfaces, and check."""
+    """Write the Verilog and what goes with it, print its interfaces, and check.
+
+    Parameters
+    ----------
+    trials
+        Of a bench that checks itself; None for no bench.
+    seed
+        Of what the bench runs.
+    """
     with input_errors("verilog"):
         check_lanes(lanes, neurons)
         choice("Bus", bus, BUSES)
         if header is not None and bus != "axi":
             raise ValueError(f"Header must be that of a core on axi, not {bus!r}")
-    job = prepare(name)
+    job = prepare(name, seed=seed)
     path = out or Path("build") / job.experiment.name / "core.v"
     ready(icarus=check)
     top = module_name(job.experiment.name)
@@ -73,6 +83,12 @@ def run(
     console.show(*interface(core))
     files = ", ".join(str(place) for place in written)
     console.say(f"Written: {path} ({len(text.splitlines())} lines), {files}")
+    if trials is not None:
+        with console.waiting("golden learns the trials of the bench"):
+            bench = testbench_files(job, core, top, path, trials)
+        for place, document in bench.items():
+            results.write_text(place, document)
+        console.say(f"A bench of {trials} trials: see {next(iter(bench))}")
     if check:
         with console.waiting("Yosys and Icarus read it, Verilator lints it"):
             area = read_back(text, top)
@@ -157,6 +173,19 @@ def documents(core: Core | AxiCore, top: str, path: Path, header: Path | None) -
     found[control] = integration.waivers(path)
     found[description] = integration.fusesoc(top, path, control, header)
     return found
+
+
+def testbench_files(
+    job: Job, core: Core | AxiCore, top: str, path: Path, trials: int
+) -> dict[Path, str]:
+    """Return a bench and its files, by file, what tells how to run it first."""
+    session = job.session()
+    what = f"{trials} trials of {job.experiment.name} from seed {job.experiment.seed}"
+    given = job.task.trials(session.trial, trials)
+    found = testbench.files(core, top, session, *given, what=what)
+    folder = path.with_name(re.sub(r"[^\w.+-]", "_", f"{path.stem}_tb"))  # Verilator builds in it.
+    page = integration.bench_page(top, path, what, list(found))
+    return {folder / name: text for name, text in {"README.md": page, **found}.items()}
 
 
 def lint(text: str, top: str) -> str:

@@ -35,6 +35,8 @@ from goldenspike.golden.parameters import (
 
 RESERVED = ("reward", "targets")
 """What no population may be called in a network with a reward, where these are something else."""
+LONGEST_NAME = 300
+"""Characters of a population's name: Verilog's identifiers have 1024, and some are of two names."""
 LONGEST = 255
 """The longest delay, in ticks: signals are kept for that long."""
 
@@ -90,6 +92,11 @@ class Population:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", text("Name of a population", self.name), re.ASCII):
             raise ValueError(f"Name must be a lower-case identifier, not {self.name!r}")
+        if len(self.name) > LONGEST_NAME:
+            raise ValueError(
+                f"Name must have {LONGEST_NAME} characters at most, not {len(self.name)}: "
+                f"{self.name[:20]!r} and so on"
+            )
         _keep(self, size=integer(f"Size of {self.name}", self.size))
         check(self, self.name)
 

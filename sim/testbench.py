@@ -74,7 +74,7 @@ def files(
     text = (BENCHES / name).read_text(encoding="utf-8")
     for mark, value in (given | more).items():
         text = text.replace(f"@{mark}@", str(value))
-    return {f"{top}_tb.sv": text, **found}
+    return {"bench.sv": text, **found}
 
 
 def patience(plan: Plan) -> int:

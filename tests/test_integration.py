@@ -117,29 +117,74 @@ def test_documents_say_what_the_core_is(bus: str, tmp_path: Path) -> None:
     assert all(f"{region['name']}" in document for region in table)
 
 
-def test_fusesoc_lints_the_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ["--bus", "axi", "--lanes", "1", "--no-check"]
-    assert main(["verilog", "linear_weight", *options, "--out", str(tmp_path / "net.v")]) == 0
-    fusesoc = Path(sys.executable).with_name("fusesoc")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    variables = toolchain.environment(tmp_path / "objects")
-    name = "goldenspike:cores:linear_weight_core"
+PROJECT = """CAPI=2:
+name: somebody:projects:around:1
+filesets:
+  rtl:
+    files: [around.v: {file_type: verilogSource}]
+    depend: [goldenspike:cores:linear_weight_core]
+targets:
+  lint:
+    filesets: [rtl]
+    toplevel: around
+    flow: lint
+    flow_options: {tool: verilator}
+"""
+"""A project that knows nothing of waivers."""
 
-    def lints() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [fusesoc, "--cores-root", ".", "run", "--clean", "--target", "lint", name],
-            cwd=tmp_path,
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
-    done = lints()
+def fusesoc(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
+    """Let FuseSoC lint a core that it finds in a folder."""
+    program = Path(sys.executable).with_name("fusesoc")
+    return subprocess.run(
+        [program, "--cores-root", ".", "run", "--clean", "--target", "lint", name],
+        cwd=folder,
+        env=toolchain.environment(folder / "objects") | {"XDG_CONFIG_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def cores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a core of the command, its header elsewhere, and a project with it."""
+    folder = tmp_path_factory.mktemp("cores")
+    options = ["--bus", "axi", "--lanes", "1", "--no-check", "--out", str(folder / "rtl" / "net.v")]
+    options += ["--header", str(folder / "firmware" / "net.h")]
+    assert main(["verilog", "linear_weight", *options]) == 0
+    template = (folder / "rtl" / "net_instance.v").read_text()
+    (folder / "around.v").write_text(f"module around;\n{template}endmodule\n")
+    (folder / "around.core").write_text(PROJECT)
+    return folder
+
+
+def test_fusesoc_lints_the_core(cores: Path, tmp_path: Path) -> None:
+    place = tmp_path / "cores"
+    shutil.copytree(cores, place)
+    done = fusesoc(place, "goldenspike:cores:linear_weight_core")
     assert done.returncode == 0, done.stdout + done.stderr
-    control = tmp_path / "net.vlt"
+    control = place / "rtl" / "net.vlt"
     control.write_text(control.read_text().replace("UNUSEDSIGNAL", "LATCH"))
-    assert lints().returncode != 0
+    assert fusesoc(place, "goldenspike:cores:linear_weight_core").returncode != 0
+
+
+def test_what_depends_on_the_core_lints_clean(cores: Path, tmp_path: Path) -> None:
+    place = tmp_path / "cores"
+    shutil.copytree(cores, place)
+    done = fusesoc(place, "somebody:projects:around")
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "%Warning" not in said
+    # What others write is not waived, be the name of their file alike.
+    for name in ("around.v", "around.core"):
+        text = (place / name).read_text().replace("around.v", "my_net.v")
+        (place / name).write_text(text.replace("endmodule", "wire [1:0] q = 5'd3;\nendmodule"))
+    (place / "around.v").rename(place / "my_net.v")
+    done = fusesoc(place, "somebody:projects:around")
+    said = done.stdout + done.stderr
+    assert set(re.findall(r"%Warning-(\w+)", said)) == {"WIDTHTRUNC"}
+    assert done.returncode != 0
 
 
 def test_the_header_is_c_and_says_the_map(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def written(experiment: str, bus: str, path: Path, *more: str) -> Path:
     """Write an experiment's core and bench by the command; return the folder of the bench."""
     given = ["--bus", bus, "--no-check", "--testbench", "--out", str(path), *more]
     assert main(["verilog", experiment, *given]) == 0
-    return path.with_name(f"{path.stem.replace(' ', '_')}_tb")
+    return path.with_name(f"{path.stem}_tb")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def written(experiment: str, bus: str, path: Path, *more: str) -> Path:
 def test_the_bench_of_an_experiment_passes_without_python(
     bus: str, simulator: str, tmp_path: Path
 ) -> None:
-    folder = written("digits", bus, tmp_path / "a core.v", "--lanes", "1", "--seed", "9")
+    folder = written("digits", bus, tmp_path / "net.v", "--lanes", "1", "--seed", "9")
     command = commands(folder / "README.md")[simulator]
     status, said = run(folder, command)
     assert status == 0, said
@@ -121,7 +121,7 @@ def made(networks: dict[str, Network], stimulate: Callable[..., Stimulus], tmp_p
         for file, text in found.items():
             (tmp_path / file).write_text(text)
         (tmp_path / "core.v").write_text(verilog.convert(core, "net"))
-        built = "iverilog -g2012 -s net_tb -o bench.vvp net_tb.sv core.v"
+        built = "iverilog -g2012 -s net_tb -o bench.vvp bench.sv core.v"
         return tmp_path, f"{built} && vvp -n bench.vvp"
 
     return make
@@ -201,7 +201,7 @@ def test_a_weight_that_differs_is_named(made: Made, bus: str, file: str, said: s
 @pytest.mark.parametrize("bus", ["stream", "axi"])
 def test_a_core_that_hangs_or_lacks_files_is_told(made: Made, bus: str) -> None:
     folder, command = made(bus)
-    path = folder / "net_tb.sv"
+    path = folder / "bench.sv"
     text = path.read_text()
     port, name = {"stream": (".i__valid", "i_valid"), "axi": (".s_axi_wvalid", "s_axi_wvalid")}[bus]
     assert text.count(f"{port}({name})") == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
 import re
 import shlex
 from collections.abc import Iterable
@@ -102,7 +104,9 @@ def waivers(verilog: Path) -> str:
         "`verilator_config",
     ]
     for rule, reason in WAIVERS.items():
-        lines += [f"// {reason}", f'lint_off -rule {rule} -file "*{verilog.name}"']
+        lines.append(f"// {reason}")
+        # Of this very name, wherever it lies: not of another that ends alike.
+        lines += [f'lint_off -rule {rule} -file "{place}{verilog.name}"' for place in ("", "*/")]
     return "\n".join(lines) + "\n"
 
 
@@ -113,12 +117,12 @@ It compares with the golden model's every digest{events} and all that the core h
 Run it in this folder, by Icarus or by Verilator:
 
 ```sh
-iverilog -g2012 -s {bench} -o bench.vvp {bench}.sv {core} && vvp -n bench.vvp
+iverilog -g2012 -s {bench} -o bench.vvp {file} {core} && vvp -n bench.vvp
 ```
 
 ```sh
-verilator --binary --timing -CFLAGS -std=c++20 --top-module {bench} \\
-    {control} {bench}.sv {core} && obj_dir/V{bench}
+verilator --binary --timing -CFLAGS -std=c++20 --prefix Vbench --top-module {bench} \\
+    {control} {file} {core} && obj_dir/Vbench
 ```
 
 Verilator of the Python package `verilator` needs `-MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include` too.
@@ -146,7 +150,8 @@ def bench_page(top: str, core: Path, what: str, files: list[str]) -> str:
     """
     return BENCH_PAGE.format(
         top=top,
-        bench=Path(files[0]).stem,
+        bench=f"{top}_tb",
+        file=files[0],
         what=what,
         core=shlex.quote(f"../{core.name}"),
         control=shlex.quote(f"../{core.with_suffix('.vlt').name}"),
@@ -160,7 +165,7 @@ def fusesoc(top: str, verilog: Path, control: Path, header: Path | None) -> str:
     version = re.match(r"\d+(\.\d+)*", importlib.metadata.version("goldenspike"))
     files = {"rtl": [(verilog, "verilogSource")], "lint": [(control, "vlt")]}
     if header is not None:
-        files["driver"] = [(header, "cSource, is_include_file: true")]
+        files["driver"] = [(header, f"cSource, is_include_file: true, copyto: {header.name}")]
     lines = [
         "CAPI=2:",
         f"name: goldenspike:cores:{top}:{version[0] if version else '0'}",
@@ -170,16 +175,18 @@ def fusesoc(top: str, verilog: Path, control: Path, header: Path | None) -> str:
     ]
     for fileset, entries in files.items():
         lines += [f"  {fileset}:", "    files:"]
-        lines += [f"      - {path.name}: {{file_type: {kind}}}" for path, kind in entries]
+        for path, kind in entries:
+            place = Path(os.path.relpath(path, verilog.parent)).as_posix()
+            lines.append(f"      - {json.dumps(place)}: {{file_type: {kind}}}")
     lines += [
         "",
         "targets:",
+        "  # What depends on the core gets its waivers as well; only Verilator reads them.",
         "  default: &default",
-        "    filesets: [rtl]",
+        "    filesets: [lint, rtl]",
         f"    toplevel: {top}",
         "  lint:",
         "    <<: *default",
-        "    filesets: [lint, rtl]",
         "    flow: lint",
         "    flow_options:",
         "      tool: verilator",

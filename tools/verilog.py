@@ -35,8 +35,21 @@ BUSES = ("stream", "axi")
 
 
 def module_name(name: str) -> str:
-    """Return the name of an experiment's core in Verilog."""
-    return f"{re.sub(r'[^A-Za-z0-9_]', '_', name)}_core"
+    """Return the name of an experiment's core in Verilog, C and FuseSoC.
+
+    What ends so is no keyword, and what begins with a letter is a name everywhere.
+    """
+    found = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return f"net_{found}_core" if not found[0].isalpha() else f"{found}_core"
+
+
+def check_file(noun: str, path: Path) -> None:
+    """Raise ValueError if makefiles and FuseSoC cannot take a file of that name."""
+    if not re.fullmatch(r"\w[\w.+-]*", path.name, re.ASCII):
+        raise ValueError(
+            f"Name of the {noun} must be of letters, digits and '_.+-', which all tools can read, "
+            f"not {path.name!r}"
+        )
 
 
 def run(
@@ -66,6 +79,9 @@ def run(
         choice("Bus", bus, BUSES)
         if header is not None and bus != "axi":
             raise ValueError(f"Header must be that of a core on axi, not {bus!r}")
+        for noun, file in (("Verilog file", out), ("C header", header)):
+            if file is not None:
+                check_file(noun, file)
     job = prepare(name, seed=seed)
     path = out or Path("build") / job.experiment.name / "core.v"
     ready(icarus=check)
@@ -183,7 +199,7 @@ def testbench_files(
     what = f"{trials} trials of {job.experiment.name} from seed {job.experiment.seed}"
     given = job.task.trials(session.trial, trials)
     found = testbench.files(core, top, session, *given, what=what)
-    folder = path.with_name(re.sub(r"[^\w.+-]", "_", f"{path.stem}_tb"))  # Verilator builds in it.
+    folder = path.with_name(f"{path.stem}_tb")
     page = integration.bench_page(top, path, what, list(found))
     return {folder / name: text for name, text in {"README.md": page, **found}.items()}
 

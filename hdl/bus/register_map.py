@@ -7,7 +7,6 @@ core has a window, aligned to its own span. A row of a window begins at a power 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -411,13 +410,15 @@ def c_header(given: RegisterMap, prefix: str) -> str:
     """
     prefix = macro(prefix)
     lines: list[str] = []
-    seen: Counter[str] = Counter()
+    seen: set[str] = set()
 
     def define(name: str, value: int, text: str = "") -> None:
         comment = f" /* {text} */" if text else ""
-        seen[name] += 1
-        if seen[name] > 1:  # Names that differ in what C's macros do not show.
-            name = f"{name}_{seen[name]}"
+        first, count = name, 1
+        while name in seen:  # Names that differ in what C's macros do not show.
+            count += 1
+            name = f"{first}_{count}"
+        seen.add(name)
         lines.append(f"#define {prefix}_{name} {value:#x}u{comment}")
 
     define("IDENTITY_VALUE", given.identity, "What IDENTITY holds.")

@@ -52,8 +52,8 @@ VALUES = [
     *("fxp-s12/255", "fxp-s12/-255", "fxp-s\N{ARABIC-INDIC DIGIT ONE}/0"),
     *({}, {"model": "paired"}, {"model": 1}, {"model": []}, [{}]),
 ]
-WIDTHS = (1, 2, 3, 8, 12, 16, 17, 24, 32, 40, 61, 62)
-FRACTIONS = (-30, -3, -1, 0, 1, 4, 8, 12, 16, 30, 61, 62, 63, 100)
+WIDTHS = (0, 1, 2, 3, 8, 12, 16, 17, 24, 32, 40, 61, 62, 63, 10**12)
+FRACTIONS = (-2000, -30, -3, -1, 0, 1, 4, 8, 12, 16, 30, 61, 62, 63, 100, 2000)
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -76,7 +76,8 @@ def near(value: Any, rng: random.Random) -> Any:
     if type(value) is int:
         return rng.choice((value + 1, value - 1, -value, 2 * value, 1000 * value, float(value)))
     if type(value) is float:
-        return rng.choice((2 * value, -value, 1e6 * value, 1e-6 * value, 1 - value))
+        ends = (HUGE, 1e-300, 5e-324, 1e300)
+        return rng.choice((2 * value, -value, 1e6 * value, 1e-6 * value, 1 - value, *ends))
     if isinstance(value, str) and value.startswith("fxp-"):
         return f"fxp-{rng.choice('su')}{rng.choice(WIDTHS)}/{rng.choice(FRACTIONS)}"
     if isinstance(value, str):

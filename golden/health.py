@@ -311,28 +311,20 @@ class Watch:
             return None
         part: Any = q.rule or q.learner
         still = f"Weights of {q.name}, {q.weight}, 100 % unchanged after {self.trials} trials"
-        change = self._change(q)
-        if change == 0:
-            return f"{still}: their eligibilities are 0"
-        largest = f": the largest change was about {change:.3g}" if change else ""
-        wanted = showing(q.weight, change, 2) if change else q.weight
-        finer = "more fraction bits" if wanted == q.weight else f"{wanted}"
         other = "" if part.params.rounding == Rounding.STOCHASTIC else ", or rounding 'stochastic'"
-        return f"{still}, although factors are not 0{largest}; take {finer}{other}"
-
-    def _change(self, q: PlannedProjection) -> float | None:
-        """Return about how much a weight was to change in a trial, at most; None if unknown."""
-        if q.rule is None and self.beside is not None:
+        if self.beside is not None:
             moved = np.abs(self.beside.arrays[f"{q.name}.w"] - self.real[q.name])
-            return float(moved.max(initial=0.0)) / max(self.trials, 1)
-        if q.rule is None:
-            return None
-        largest = min(
-            self.factors[q.name].largest,
-            float(q.rule.factor.factor.to_float(q.rule.factor.factor.high)),
-        )
-        if q.rule.state:
-            name, fmt = list(q.rule.state.items())[-1]
-            raw = np.asarray(self.session.arrays[f"{q.name}.{name}"], np.int64)
-            return float(largest * np.abs(fmt.to_float(raw)).max(initial=0.0))
-        return float(largest * q.rule.perturbation.distribution.largest)
+            change = float(moved.max(initial=0.0)) / self.trials
+            still += f": float64's change by {change:.3g} a trial"
+        else:
+            largest = self.factors[q.name].largest
+            change = 0.0 if q.rule is None else largest * bound(q.rule.eligibility)
+            still += ", although factors are not 0"
+        if 0 < change < q.weight.lsb:
+            return f"{still}; take {showing(q.weight, change, 2)}{other}"
+        return f"{still}; take more fraction bits{other}, or see whether its neurons are active"
+
+
+def bound(fmt: Format) -> float:
+    """Return the largest absolute value of a format."""
+    return float(fmt.to_float(max(fmt.high, -fmt.low)))

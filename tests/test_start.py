@@ -284,12 +284,14 @@ def test_updates_that_all_round_to_0_are_warned_of(tmp_path, capsys):
     assert learned(coarse, tmp_path) == 0
     (line,) = warned(capsys)
     found = re.fullmatch(
-        r"Weights of inputs_to_outputs, fxp-s12/9, 100 % unchanged after 64 trials, although "
-        r"factors are not 0: the largest change was about (\S+); take (\S+), or rounding "
-        r"'stochastic'",
+        r"Weights of inputs_to_outputs, fxp-s12/9, 100 % unchanged after 64 trials: float64's "
+        r"change by (\S+) a trial; take (\S+), or rounding 'stochastic'",
         line,
     )
     assert found is not None
+    assert learned(coarse, tmp_path, "--no-float") == 0
+    (line,) = warned(capsys)
+    assert "100 % unchanged after 64 trials, although factors are not 0; take fxp-s" in line
     fine = written(tmp_path, *slow, ('weight = "fxp-s12/9"', f'weight = "{found[2]}"'))
     assert learned(fine, tmp_path) == 0
     assert warned(capsys) == []

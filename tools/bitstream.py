@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -80,13 +79,17 @@ def run(
         check_lanes(lanes, neurons)
         platform = find(board_name)
     job = prepare(name)
-    tools = programs(platform)
+    folder = out or Path("build") / job.experiment.name / board_name
+    with results.owned(folder):
+        tools = programs(platform)
     with input_errors("bitstream"):
         clock = Clock(platform, frequency)
         cycles = divisor(clock.hz, baud)
     top = board.BoardTop(platform, job.plan, lanes, clock, cycles, neurons=neurons, digest=digest)
-    folder = out or Path("build") / job.experiment.name / board_name
-    with console.waiting(f"Yosys and nextpnr make the bitstream for {board_name} (minutes)"):
+    with (
+        results.owned(folder),
+        console.waiting(f"Yosys and nextpnr make the bitstream for {board_name} (minutes)"),
+    ):
         built = make(platform, top, folder, tools)
     mhz = clock.hz / 1e6
     facts = {
@@ -147,9 +150,11 @@ def make(platform: Any, top: board.BoardTop, folder: Path, tools: dict[str, str]
     ------
     SimulationError
         With the tool's own line, if one fails: a core that does not fit, for example.
+    InputError
+        If the folder has files that no bitstream left there.
     """
     begin = time.monotonic()
-    shutil.rmtree(folder, ignore_errors=True)
+    results.clear(folder, f"build_{NAME}.sh")
     variables = {**os.environ, **tools}
     place = platform.prepare(top, NAME, **board.options(platform)).extract(str(folder))
     with (folder / LOG).open("w", encoding="utf-8") as log:

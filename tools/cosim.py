@@ -93,6 +93,8 @@ def run(
             asked = f"{str(waves)!r} on {simulator}"
             raise ValueError(f"Waves must be a .vcd file of one simulator, not {asked}")
     job = prepare(name, seed=seed)
+    if waves is not None:
+        results.writable(waves.parent)
     chosen: list[Simulator] = [one for one in SIMULATORS if simulator in (one, "both")]
     for one in chosen:
         simulators.version(one)

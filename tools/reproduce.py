@@ -68,12 +68,14 @@ def run(
     versions = results.versions()
     if hardware:
         versions |= {one: simulators.version(one) for one in TRIALS}
+    path = out or (DOCUMENT if everything else None)
+    if path is not None:
+        results.writable(path.parent)
     measured: Measured = []
     for name in chosen:
         found = measure(name, known[name], hardware)
         show(f"{name}: {catalog.summary(known[name])}", found)
         measured += [(name, figure) for figure in found]
-    path = out or (DOCUMENT if everything else None)
     if path is not None:
         words = ["--all"] if everything else chosen
         command = " ".join(["goldenspike reproduce", *words, *([] if hardware else ["--no-rtl"])])

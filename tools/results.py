@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.metadata
+import io
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -29,7 +31,16 @@ NAMES = {"compiled": "fixed point", "python": "fixed point", "ideal": "float64"}
 """What an engine's results are called."""
 
 
-BROKEN = (ValueError, EOFError, AttributeError, KeyError, NotImplementedError, RuntimeError)
+BROKEN = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+)
 """What numpy raises for a file that is none of its own, besides what archives do."""
 
 
@@ -90,6 +101,27 @@ def writable(folder: Path) -> None:
         raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
+def clear(folder: Path, mark: str) -> None:
+    """Empty a folder that an earlier run left, which a file of its own marks.
+
+    Raises
+    ------
+    InputError
+        If there are files in it, and not that one: they may be the user's.
+    """
+    found = list(folder.iterdir()) if folder.exists() else []
+    if found and folder / mark not in found:
+        raise InputError(
+            f"Folder of results must be empty, or of an earlier run, not {str(folder)!r}, "
+            f"which has {found[0].name!r} in it"
+        )
+    for place in found:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file."""
     with replacing(path) as temporary:
@@ -135,8 +167,9 @@ def read_weights(path: Path, plan: Plan) -> dict[str, np.ndarray]:
         If the file is none of its own, or of another network.
     """
     with input_errors(str(path)):
+        data = path.read_bytes()
         try:
-            file = np.load(path)
+            file = np.load(io.BytesIO(data))
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError
             with file:

@@ -155,7 +155,7 @@ class Format(NamedTuple):
         ValueError
             If one of them is not finite.
         """
-        edge = math.ldexp(1.0, self.width + 1 - self.frac)  # Beyond it fxpmath's floats overflow.
+        edge = math.ldexp(1.0, self.width - self.frac)  # Beyond it fxpmath's floats overflow.
         numbers = np.clip(_real(value), -edge, edge)
         raw: Any = Fxp(
             numbers,

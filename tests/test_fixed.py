@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
@@ -355,3 +356,24 @@ def test_a_constant_may_be_off_by_one_per_cent() -> None:
     assert fmt.constant(49.505, "Rate") == 50
     with pytest.raises(ValueError, match=r"nearest 50\.0"):
         fmt.constant(49.5049, "Rate")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_not_finite_have_no_raw_integer(bad: float) -> None:
+    fmt = Format(True, 8, 4)
+    with pytest.raises(ValueError, match=f"^Value must be finite, not {bad!r}$"):
+        fmt.nearest(bad)
+    with pytest.raises(ValueError, match=re.escape(f"not {bad!r} (2 of 4 are not finite)")):
+        fmt.nearest(np.array([0.0, bad, bad, 1.0]))
+
+
+@pytest.mark.parametrize("bad", ["1.5", None, [1, "a"], {}, 1j])
+def test_what_is_no_number_has_no_raw_integer(bad: Any) -> None:
+    with pytest.raises(TypeError, match="Value must be a real number or an array, not"):
+        Format(True, 8, 4).nearest(bad)
+
+
+def test_numbers_far_beyond_a_format_are_its_ends() -> None:
+    for fmt in (Format(True, 8, 255), Format(False, 62, -255), Format(True, 62, 62)):
+        assert fmt.nearest(1e308) == fmt.high
+        assert fmt.nearest(np.array([-1e308, 1e308])).tolist() == [fmt.low, fmt.high]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
 import pytest
 
 from goldenspike.golden.fixed import Format, Overflow, Rounding
@@ -21,7 +22,11 @@ from goldenspike.golden.parameters import (
     unit,
 )
 from goldenspike.golden.randomness import Distribution
-from goldenspike.golden.rules import node_perturbation, weight_perturbation
+from goldenspike.golden.rules import (
+    multiplexed_perturbation,
+    node_perturbation,
+    weight_perturbation,
+)
 
 F = Format.parse
 
@@ -243,3 +248,42 @@ def test_bad_parameters_of_models_are_named(module: Any, data: Any, message: str
     with pytest.raises(ValueError, match=r"^here: ") as caught:
         module.Params.read(data, "here")
     assert str(caught.value) == f"here: {message}"
+
+
+def test_integers_and_numbers_of_numpy_are_plain_ones() -> None:
+    params = multiplexed_perturbation.Params(
+        eta=np.float32(0.5),
+        sigma=np.int64(1),
+        factor=F(U),
+        interval=np.int64(4),
+        accumulator=F(U),
+        rounding=np.int64(2),
+    )
+    assert type(params.eta) is type(params.sigma) is float
+    assert (type(params.interval), params.rounding) == (int, Rounding.HALF_EVEN)
+    neuron = lif.Params(F(M), 0.9, 1.0, refractory=np.int64(3))
+    assert type(neuron.refractory) is int
+    assert running_mean.Params(0.5, np.uint8(3)) == running_mean.Params(0.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eta": "fast"}, "Eta must be a number, not 'fast'"),
+        ({"eta": True}, "Eta must be a number, not True"),
+        ({"interval": 4.0}, "Interval must be an integer, not 4.0"),
+        ({"interval": np.True_}, "Interval must be an integer, not np.True_"),
+        ({"factor": U}, f"Factor must be of type Format, not {U!r}"),
+        ({"rounding": "half_even"}, "Rounding must be of type Rounding, not 'half_even'"),
+        ({"rounding": 9}, "Rounding must be of type Rounding, not 9"),
+    ],
+)
+def test_parameters_of_another_kind_are_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        weight_perturbation.Params(**{"eta": 0.1, "sigma": 0.1, "factor": F(U)} | change)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 10**400])
+def test_parameters_that_are_not_finite_are_named(bad: float) -> None:
+    with pytest.raises(ValueError, match=r"^Bias must be "):
+        leaky_readout.Params(F(M), 0.5, bias=bad)

@@ -365,3 +365,78 @@ def test_no_trials_are_no_trouble(plans: dict[str, Plan], stimulate: Stimulate) 
     assert (outcome.errors.shape, outcome.digests.shape) == ((0, 2), (0, made.digests))
     assert raw_weights(session) == before
     assert session.trial == 0
+
+
+@pytest.mark.parametrize("seed", [1.0, True, "1", None, np.bool_(1), np.float64(1)])
+def test_seeds_that_are_no_integers_are_refused(seed: Any, plans: dict[str, Plan]) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"Seed must be an integer, not {seed!r}")):
+        Session(plans["spiking"], seed)
+
+
+def test_integers_of_any_kind_are_seeds_and_samples(
+    plans: dict[str, Plan], stimulate: Callable[..., Stimulus]
+) -> None:
+    made = plans["spiking"]
+    stimulus = stimulate(made, 1)
+    found = []
+    for seed, samples in (
+        (3, [0, 2, 1]),
+        (np.int64(3), np.array([0, 2, 1], np.uint8)),
+        (np.uint16(3), np.array([0, 2, 1], object)),
+        (np.array(3), (np.int8(0), 2, np.int64(1))),
+    ):
+        session = Session(made, seed)
+        assert type(session.seed) is int
+        found.append(session.learn(stimulus, samples, traced=True).digests.tolist())
+        assert session.trial == 3
+        assert type(session.copy(seed=np.int32(5)).seed) is int
+    assert all(digests == found[0] for digests in found)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.array([True, False, True]), "Samples must be integers, not a mask: take np.flatnonzer"),
+        ([True, False, True], "Samples must be integers, not a mask: take np.flatnonzero of it"),
+        (np.array([0.0, 1.0]), "Samples must be integers, not float64"),
+        (np.array([0, 0.5], object), "Item 1 of Samples must be an integer, not 0.5"),
+        (["0"], "Samples must be integers, not <U1"),
+    ],
+)
+def test_masks_and_fractions_are_no_sample_numbers(
+    samples: Any, message: str, plans: dict[str, Plan], stimulate: Callable[..., Stimulus]
+) -> None:
+    made = plans["spiking"]
+    session = Session(made, 3)
+    for work in (session.learn, session.evaluate, session.perturb):
+        with pytest.raises(TypeError, match=re.escape(message)):
+            work(stimulate(made, 1), samples)
+    with pytest.raises(ValueError, match=r"Samples must be of shape \(trials,\), not \(1, 1\)"):
+        session.learn(stimulate(made, 1), [[0]])
+
+
+@pytest.mark.parametrize("item", [0.5, np.float64(1.0), True, "1", None])
+def test_objects_that_are_no_integers_are_no_inputs(
+    item: Any, plans: dict[str, Plan], stimulate: Callable[..., Stimulus]
+) -> None:
+    made = plans["spiking"]
+    session, good = Session(made, 3), stimulate(made, 1)
+    inputs = good.inputs["a"].astype(object)
+    session.learn(Stimulus({"a": inputs}, good.targets), [0])
+    inputs[0, 0, 1] = item
+    message = f"Item 1 of Signals of a must be an integer, not {item!r}"
+    with pytest.raises(TypeError, match=re.escape(message)):
+        session.learn(Stimulus({"a": inputs}, good.targets), [0])
+    weights = session.arrays["a_to_b.w"].astype(object)
+    weights[0, 0] = item
+    with pytest.raises(TypeError, match="Item 0 of Weights of a_to_b must be an integer"):
+        session.set_weights("a_to_b", weights)
+
+
+def test_conditions_are_integers(
+    plans: dict[str, Plan], stimulate: Callable[..., Stimulus]
+) -> None:
+    made = plans["noisy"]
+    good = stimulate(made, 1)
+    with pytest.raises(TypeError, match="Conditions must be integers, not float64"):
+        Session(made, 3).learn(replace(good, conditions=np.array([0.5, 1.5, 2.0])), [0])

@@ -155,13 +155,14 @@ class Format(NamedTuple):
         ValueError
             If one of them is not finite.
         """
-        edge = math.ldexp(1.0, self.width - self.frac)  # Beyond it fxpmath's floats overflow.
-        numbers = np.clip(_real(value), -edge, edge)
+        with np.errstate(over="ignore"):  # What is beyond all floats is beyond the ends, too.
+            numbers = np.ldexp(_real(value), self.frac)
+        edge = 2.0**self.width
         raw: Any = Fxp(
-            numbers,
+            np.clip(numbers, -edge, edge),
             signed=self.signed,
             n_word=self.width,
-            n_frac=self.frac,
+            n_frac=0,
             rounding="around",
             overflow="saturate",
         ).raw()

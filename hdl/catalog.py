@@ -78,8 +78,23 @@ from goldenspike.hdl.synapses.delta import Delta
 from goldenspike.hdl.synapses.dynamic import Dynamic
 from goldenspike.hdl.synapses.exponential import Exponential
 
-TWINS: dict[str, type[Twin]] = {
-    one.cell.name: one
+
+class MissingTwinError(RuntimeError):
+    """A cell has no twin, so that networks with it have no hardware; the text says which."""
+
+
+class Twins(dict[str, type[Twin]]):
+    """Twins by the name of their cell; asking for one that is not there names the nearest."""
+
+    def __missing__(self, name: str) -> type[Twin]:
+        raise MissingTwinError(
+            f"Cell {name!r} must have a twin in hdl/catalog.py to be hardware, and has none"
+            f"{nearest_word(name, self)}"
+        )
+
+
+TWINS = Twins(
+    (one.cell.name, one)
     for one in (
         Requantize,
         Schedule,
@@ -164,35 +179,14 @@ TWINS: dict[str, type[Twin]] = {
         TDError,
         Match,
     )
-}
-
-
-class MissingTwinError(RuntimeError):
-    """A cell has no twin, so that networks with it have no hardware; the text says which."""
-
-
-def kind(cell: Cell) -> type[Twin]:
-    """Return the class of a cell's twin.
-
-    Raises
-    ------
-    MissingTwinError
-        If there is none.
-    """
-    if cell.name not in TWINS:
-        hint = nearest_word(cell.name, TWINS)
-        raise MissingTwinError(
-            f"Cell {cell.name!r} must have a twin in hdl/catalog.py to be hardware, "
-            f"and has none{hint}"
-        )
-    return TWINS[cell.name]
+)
 
 
 def twin(cell: Cell, constants: Any, *, cut: bool = False) -> Twin:
     """Return the twin of a cell; raise MissingTwinError if there is none."""
-    return kind(cell)(constants, cut=cut)
+    return TWINS[cell.name](constants, cut=cut)
 
 
 def cuttable(cell: Cell) -> bool:
     """Return whether the twin of a cell can have registers across it."""
-    return kind(cell).CUTTABLE
+    return TWINS[cell.name].CUTTABLE

@@ -137,7 +137,7 @@ class Task:
         """Give a session the weights that are the task's."""
         for q in self.plan.projections:
             if q.name in self.weights:
-                session.set_weights(q.name, q.weight.nearest(self.weights[q.name]))
+                session.start_weights(q.name, self.weights[q.name])
 
     def reversed(self, trial: int | np.ndarray) -> int | np.ndarray:
         """Return whether the arms are exchanged in a trial, 0 or 1."""

@@ -133,8 +133,7 @@ class Task:
 
     def initial(self, session: Session) -> None:
         """Give a session the weights that are the task's."""
-        weight = next(q.weight for q in self.plan.projections if q.name == TAKEN)
-        session.set_weights(TAKEN, weight.nearest(1.0 * SIGNS[:, None]))
+        session.start_weights(TAKEN, 1.0 * SIGNS[:, None])
 
     def trials(self, first: int, count: int) -> tuple[Stimulus, np.ndarray]:
         """Return the samples that are learned from, and which each trial from `first` on shows."""

@@ -78,7 +78,7 @@ class Task:
         """Give a session the weights to begin with."""
         for q in self.plan.projections:
             if q.name in self.weights and q.mirror is None:
-                session.set_weights(q.name, q.weight.nearest(self.weights[q.name]))
+                session.start_weights(q.name, self.weights[q.name])
 
     def trials(self, first: int, count: int) -> tuple[Stimulus, np.ndarray]:
         """Return the stimulus of learning trials, which is the same for all of them."""

@@ -87,7 +87,7 @@ def test_a_cell_without_a_twin_is_named(monkeypatch, capsys):
             work()
         assert str(caught.value) == message
     monkeypatch.delitem(catalog.TWINS, "neurons.leaky_readout.step")
-    for command in (["prove", TINY], ["cosim", TINY], ["cycles", TINY], ["verilog", TINY]):
+    for command in (["prove", TINY], ["cosim", TINY]):
         assert main(command) == 2
         line = capsys.readouterr().err.splitlines()[-1]  # Behind a bar, if there was one.
         assert line.startswith("goldenspike: Cell 'neurons.leaky_readout.step' must have a twin")

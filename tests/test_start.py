@@ -118,8 +118,8 @@ BAD_STARTS = [
     ({"mean": 1000.0}, "Mean of a_to_b must be representable in fxp-s8/6, not 1000.0 (nearest 1.9"),
     ({"mean": 1000.0, "initial": 0.1}, "Mean of a_to_b must be -2.0 to 1.984375 in fxp-s8/6, not"),
     ({"mean": 0.003}, "Mean of a_to_b must be representable in fxp-s8/6, not 0.003 (nearest 0.0)"),
-    ({"initial": float("nan")}, "Initial of a_to_b must be 0 or more, not nan"),
-    ({"initial": float("inf")}, "Initial of a_to_b must be 0 or more, not inf"),
+    ({"initial": float("nan")}, "Initial of a_to_b must be finite, not nan"),
+    ({"initial": float("inf")}, "Initial of a_to_b must be finite, not inf"),
     (
         {"mean": 0.75, "rule": stdp.Params(**STDP, low=0.0, high=0.5)},
         "Mean of a_to_b must be 0.0 to 0.5, the bounds of its rule, in fxp-s8/6, not 0.75",

@@ -16,7 +16,13 @@ from amaranth.hdl import UnusedElaboratable
 
 from goldenspike.golden import activity
 from goldenspike.golden.cell import Nothing
-from goldenspike.golden.trial import Session
+from goldenspike.golden.fixed import Format
+from goldenspike.golden.modulators import running_mean
+from goldenspike.golden.network import Network, Population, Projection, Reward, Source
+from goldenspike.golden.neurons import leaky_readout, lif
+from goldenspike.golden.plan import plan
+from goldenspike.golden.rules import weight_perturbation
+from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import cycles
 from goldenspike.hdl.core import LANES, Core
 from goldenspike.hdl.cycle_streams import Blocks, Client, Draw, Reading, Visit, follow, visited
@@ -33,6 +39,7 @@ from goldenspike.tools import cycles as command
 from goldenspike.tools.cli import main
 from goldenspike.tools.job import prepare
 
+F = Format.parse
 RANDOM, TRACED = (13, 420, 907, 2262, 2425), (1, 6, 7, 47)
 """Seeds whose networks have every phase, with and without random fields."""
 CORES = [
@@ -253,6 +260,35 @@ def test_streams_that_share_a_threefry_are_followed_as_cycle_by_cycle(threefry: 
 def test_counts_are_the_simulators(kind: str, seed: int, lanes: int, neurons: int) -> None:
     case = case_of(kind, seed)
     assert count_of(case, lanes, neurons) == simulated(case, lanes, neurons)
+
+
+@pytest.mark.parametrize("power_up", [None, 5])
+def test_how_long_a_trial_takes_is_no_matter_of_memories_before_a_reset(
+    power_up: int | None,
+) -> None:
+    """What rests is updated once after a reset, whatever an update made of what memories held."""
+    rule = weight_perturbation.Params(eta=0.5, sigma=0.5, factor=F("fxp-s10/4"))
+    network = Network(
+        2,
+        (
+            Population("spikes", 2, Source()),
+            Population("hidden", 30, lif.Params(F("fxp-s8/3"), 0.5, 1.0)),
+            Population("out", 1, leaky_readout.Params(F("fxp-s8/3"))),
+        ),
+        (
+            Projection("spikes", "hidden", F("fxp-s6/3")),
+            Projection("spikes", "out", F("fxp-s6/3"), rule=rule),
+        ),
+        Reward("out", "squared_error", running_mean.Params(), F("fxp-s12/2"), F("fxp-s6/2")),
+    )
+    silent = {"spikes": np.zeros((1, 2, 2), np.int64)}
+    shown = Stimulus(silent, np.zeros((1, 2, 1), np.int64)), [0, 0]
+    session = Session(plan(network), 1, "python")
+    count = cycles.of_learning(session.copy(), *shown, lanes=2)
+    built = lockstep.prepare(session.plan, 2, "icarus", power_up=power_up)
+    report = lockstep.lockstep(session, *shown, lanes=2, simulator="icarus", built=built)
+    assert report.mismatch is None
+    assert report.busy == count.cycles
 
 
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:

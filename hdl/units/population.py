@@ -52,6 +52,9 @@ class PopulationUnit(Elaboratable):
         The signals of an update, so many ticks ago, for projections.
     added, rested
         Out: currents were added since the last update; after that, all was 0.
+    clearing
+        In: what memories held before a reset does not count, whatever an update makes of it: how
+        long a trial takes is no matter of what that was.
     steps, stepped
         How its neurons are visited; Out: ``(valid, step)`` a cycle before signals are reported.
     reported, signals, outputs
@@ -126,6 +129,7 @@ class PopulationUnit(Elaboratable):
         self.channels = 0
         self.sounded = Signal(population.depth, name=f"{name}_sounded")
         self.added, self.rested = Signal(name=f"{name}_added"), Signal(name=f"{name}_rested")
+        self.clearing = Signal(name=f"{name}_clearing")
         for field in population.state:
             self.tap(plan.variables[f"{name}.{field}"], self.stepped, self.next_state, field)
         self.outputs = [
@@ -243,7 +247,7 @@ class PopulationUnit(Elaboratable):
             for k, one in enumerate(self.next_state)
         ).any()
         with m.If(self.update):
-            m.d.sync += [self.added.eq(0), self.rested.eq(1)]
+            m.d.sync += [self.added.eq(0), self.rested.eq(~self.clearing)]
         with m.Else():
             with m.If(self.add):
                 m.d.sync += self.added.eq(1)

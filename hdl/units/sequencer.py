@@ -150,6 +150,7 @@ class Sequencer(Elaboratable):
                 unit.negative.eq(negative),
                 unit.first.eq(first),
                 unit.tick.eq(tick),
+                unit.clearing.eq(self.clearing),
             ]
             window = unit.population.window
             if window is not None:

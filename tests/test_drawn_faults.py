@@ -86,7 +86,7 @@ FAULTS = {
         "units/sequencer.py",
         "first.eq(tick == 0)",
         "first.eq((tick == 0) & flags[0])",
-        *(112, "small", "traced"),
+        *(196, "small", "traced"),
     ),
     "trials are counted in 16 bits": Fault(
         "units/sequencer.py",

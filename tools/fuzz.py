@@ -71,6 +71,9 @@ def run(
         choice("Size", size, (None, *SIZES))
         choice("Simulator", simulator, (None, *simulators.SIMULATORS))
     before = known(log, size, simulator)
+    if log is not None and log.exists() and not log.read_text().endswith("\n"):
+        with log.open("a") as file:
+            file.write("\n")
     told = [before[seed] for seed in wanted if seed in before]
     warnings.simplefilter("ignore", UnusedElaboratable)  # Of cores that could not be made.
     with console.progress() as bars:

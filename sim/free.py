@@ -19,7 +19,7 @@ from goldenspike.golden.plan import Plan
 from goldenspike.hdl import bench, verilog
 from goldenspike.hdl.core import Core
 from goldenspike.sim import spaceless, toolchain
-from goldenspike.sim.simulators import SimulationError
+from goldenspike.sim.simulators import TIMESCALE, SimulationError
 
 OBJECT = "object"
 
@@ -58,7 +58,8 @@ def build(
                 for file, text in files.items():
                     (folder / file).write_text(text)
                 command = ["verilator", "--cc", "--exe", "--main", "--build", "-j", "2"]
-                command += ["--top-module", bench.TOP, "--prefix", "Vtop", "-Mdir", OBJECT]
+                command += ["--timescale", "/".join(TIMESCALE), "--top-module", bench.TOP]
+                command += ["--prefix", "Vtop", "-Mdir", OBJECT]
                 command += ["-o", bench.TOP, *toolchain.VERILATOR_OPTIONS, *files]
                 variables = toolchain.environment(folder / "objects", optimised=optimised)
                 status = toolchain.execute(

@@ -203,6 +203,14 @@ def test_another_build_is_made_for(changed, tmp_path):
     assert second.folder != first.folder
 
 
+def test_an_optimised_build_is_another_and_does_the_same(bench):
+    quick, best = (build(SOURCES, "top", "verilator", optimised=one) for one in (False, True))
+    assert quick.folder != best.folder
+    parameters = {"cycles": 9, "name": ""}
+    seen = [run(made, bench, testcase="sequence", parameters=parameters) for made in (quick, best)]
+    assert seen[0] == seen[1]
+
+
 def test_two_processes_build_once(tmp_path):
     script = f"""
 from pathlib import Path

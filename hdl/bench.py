@@ -1,7 +1,7 @@
 """The Verilog around a core in simulation: clock, reset, streams from and to files, comparison.
 
-The clock lives here, and digests are compared here, so that the simulator calls Python once, when
-all is over. Nothing happens before `go`: files are opened then. Words of the file ``+stimulus=`` go
+The clock lives here, and digests are compared here, so that the simulator hardly ever calls Python.
+Nothing happens before `go`: files are opened then. Words of the file ``+stimulus=`` go
 to the core, words from it to ``+answers=``; both streams stall at random unless ``+unstalled``.
 Digests must be those of ``+digests=``. `over` says that all is done, that a digest differs (then
 `moment` is its number and `found` the core's), or that the core was silent for `limit` cycles.
@@ -26,6 +26,8 @@ TOP = "clocked"
 RESET = 1 << 32
 """What marks a reset among the words of a stimulus."""
 PATH_BYTES = 1024
+BEGINNING = 10
+"""Cycles of the first reset."""
 
 TEMPLATE = """`timescale 1ns/1ps
 module {top};
@@ -51,6 +53,7 @@ module rails(
     reg [31:0] random = 32'h2545F491, next, remaining = 0, right;
     reg [32:0] word;
     reg cutting = 0, cut = 0, resetting = 0, began = 0, ending = 0;
+    reg [3:0] beginning = {beginning};
     wire i_ready, o_valid, ticking, busy;
     wire tick = ticking && !cutting;
     wire [31:0] o_payload, digest;
@@ -71,28 +74,39 @@ module rails(
         found = 0;
         cycles = 0;
         busies = 0;
-        @(posedge go);
-        code = $value$plusargs("stimulus=%s", path);
-        stimulus = $fopen(path, "r");
-        code = $value$plusargs("answers=%s", path);
-        answer = $fopen(path, "w");
-        code = $value$plusargs("digests=%s", path);
-        digests = $fopen(path, "r");
-        if ($value$plusargs("ticks=%s", path)) begin
-            timed = 1;
-            times = $fopen(path, "w");
-        end
-        if ($test$plusargs("unstalled")) stalling = 0;
-        if ($value$plusargs("moment=%d", wanted)) begin
-            tracing = 1;
-            code = $value$plusargs("trace=%s", path);
-            trace = $fopen(path, "w");
-        end
-        #100 rst = 0;
     end
     always #5 clk = !clk;
-    always @(posedge clk) over <= ending;  // When all else has settled.
-    always @(posedge clk) if (!rst && !ending) begin
+    // One block of one edge: a simulator looks after each further event at every step.
+    always @(posedge clk) if (!go) begin
+    end else if (beginning != 0) begin
+        if (beginning == {beginning}) begin
+            code = $value$plusargs("stimulus=%s", path);
+            stimulus = $fopen(path, "r");
+            code = $value$plusargs("answers=%s", path);
+            answer = $fopen(path, "w");
+            code = $value$plusargs("digests=%s", path);
+            digests = $fopen(path, "r");
+            if ($value$plusargs("ticks=%s", path)) begin
+                timed = 1;
+                times = $fopen(path, "w");
+            end
+            if ($test$plusargs("unstalled")) stalling = 0;
+            if ($value$plusargs("moment=%d", wanted)) begin
+                tracing = 1;
+                code = $value$plusargs("trace=%s", path);
+                trace = $fopen(path, "w");
+            end
+        end
+        beginning <= beginning - 1;
+        rst <= beginning != 1;
+    end else if (ending) begin
+        if (!over) begin
+            $fflush(answer);
+            if (tracing) $fflush(trace);
+            if (timed) $fflush(times);
+        end
+        over <= 1;  // When all else has settled.
+    end else begin
         cycles <= cycles + 1;
         busies <= busies + (busy && began && !cutting);
         if (i_valid && i_ready) began <= 1;
@@ -142,11 +156,6 @@ module rails(
             silent <= !done;
             cycles <= cycles;
         end
-    end
-    always @(posedge over) begin
-        $fflush(answer);
-        if (tracing) $fflush(trace);
-        if (timed) $fflush(times);
     end
 endmodule
 """
@@ -212,6 +221,7 @@ def bench(core: Core) -> str:
     return TEMPLATE.format(
         top=TOP,
         bytes=PATH_BYTES,
+        beginning=BEGINNING,
         wires="\n".join(wires),
         ports="".join(ports),
         writes="\n".join(writes),

@@ -42,7 +42,7 @@ CORES = {
     "digits": Measured(8, 1, 400, 1_000_000),
     "cue_accumulation": Measured(16, 16, 2, 140_000),
 }
-ICARUS_TRIALS = 15
+ICARUS_TRIALS = 5
 
 
 def cpu_s() -> float:

@@ -1,6 +1,7 @@
 """cocotb bench: starts the wrapper that compares a core with the golden model, and waits.
 
-The wrapper compares in HDL, see :mod:`goldenspike.hdl.bench`: Python wakes now and then to see whether it has come to its end.
+The wrapper compares in HDL, see :mod:`goldenspike.hdl.bench`: Python wakes now and then to see
+whether it has come to its end.
 """
 
 from __future__ import annotations

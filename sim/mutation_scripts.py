@@ -1,0 +1,212 @@
+"""Scripts by which mutants of a core are told from it: words to send, and what must come of them.
+
+Learning trials and plain runs, with stalled streams and without; what is read back after them;
+resets between and amid trials, after which all is loaded again; commands that nobody knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goldenspike.golden.plan import PASSES, UPDATE
+from goldenspike.hdl import host
+from goldenspike.hdl.cycles import LEARN, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from goldenspike.golden.trial import Session
+    from goldenspike.hdl.core import Core
+    from goldenspike.sim.cases import Case
+
+ANY = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a host does after a reset, and what must come of it.
+
+    Parameters
+    ----------
+    words
+        Sent to the core.
+    digests, answers
+        What comes of them.
+    abort
+        Busy cycles after which the part ends in the midst; 0 if it does not.
+    fault
+        What `fault` is in the end.
+    loose
+        Whether digests are counted and not compared.
+    cycles
+        Busy cycles in all by the model of cycles, where streams do not stall; None: not compared.
+    busy
+        Busy cycles at each digest and in the end, none to compare none.
+    """
+
+    words: list[int] = field(default_factory=list)
+    digests: list[int] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    abort: int = 0
+    fault: int = 0
+    loose: bool = False
+    cycles: int | None = None
+    busy: list[int] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Return it as the driver reads it."""
+        counts = len(self.words), len(self.digests), len(self.answers)
+        busy = self.busy or [ANY] * (len(self.digests) + 1)
+        head = [self.abort, self.fault, int(self.loose), *counts]
+        numbers = [*head, *self.words, *self.digests, *busy, *self.answers]
+        return "part " + " ".join(f"{number:x}" for number in numbers)
+
+
+@dataclass(frozen=True)
+class Script:
+    """Parts, one after the other, each after a reset.
+
+    Parameters
+    ----------
+    name
+        What it is.
+    stalls
+        Seed of the streams' stalls; 0 for none.
+    """
+
+    name: str
+    stalls: int
+    parts: list[Part]
+
+    def text(self) -> str:
+        """Return it as the driver reads it."""
+        return "\n".join([f"script {self.stalls:x}", *(part.text() for part in self.parts)])
+
+
+class Writer:
+    """Writes a part: the host's words, and what golden makes of the same."""
+
+    def __init__(self, core: Core, case: Case, session: Session, model: Model | None) -> None:
+        self.core, self.case, self.session, self.model = core, case, session, model
+        self.part = Part(cycles=None if model is None else 0)
+        self.count = 0
+        self.load()
+
+    def load(self) -> None:
+        """Load all that a session keeps."""
+        regions = host.register_words(self.session, 0) | host.weight_words(self.session)
+        for region, values in regions.items():
+            self.part.words.extend(host.load(self.core, region, values))
+
+    def learn(self, samples: Sequence[int]) -> None:
+        """Learn trials."""
+        case, external = self.case, None
+        if case.external is not None:
+            places = [k % len(case.external) for k in range(self.count, self.count + len(samples))]
+            external = case.external[places]
+        self.count += len(samples)
+        before = self.session.copy()
+        watched = self.model is not None
+        self.outcome = self.session.learn(
+            case.stimulus, samples, traced=True, watched=watched, external=external
+        )
+        self.add(before, samples, self.outcome.digests, external=external)
+        self.counted(self.outcome, (LEARN,) if external is None else (PASSES, UPDATE))
+
+    def run(self, samples: Sequence[int]) -> None:
+        """Run trials without learning."""
+        watched = self.model is not None
+        found = self.session.evaluate(self.case.stimulus, samples, traced=True, watched=watched)
+        self.add(self.session, samples, found.digests[:, : self.core.plan.ticks], flags=0)
+        self.counted(found, (0,))
+
+    def add(self, before: Session, samples: Sequence[int], digests: Any, **more: Any) -> None:
+        """Add the words and digests of trials."""
+        for words in host.trial_words(self.core, before, self.case.stimulus, samples, **more):
+            self.part.words.extend(words)
+        self.part.digests.extend(digests.reshape(-1).tolist())
+        self.last = samples[-1]
+
+    def counted(self, outcome: Any, flags: tuple[int, ...]) -> None:
+        """Add the cycles of trials."""
+        if self.model is not None:
+            more = self.model.trials(outcome.activity, flags).cycles
+            self.part = replace(self.part, cycles=(self.part.cycles or 0) + more)
+
+    def readback(self) -> None:
+        """Read all that can be read, after learning trials."""
+        stimulus = self.case.stimulus
+        condition = stimulus.condition(self.last)
+        found = host.weight_words(self.session)
+        found |= host.result_words(self.session, self.outcome, condition)
+        found |= host.sample_words(self.core.plan, stimulus, self.last)
+        for region, values in found.items():
+            self.part.words.extend(host.read(self.core, region))
+            self.part.answers.extend(value & host.MASK for value in values)
+
+
+def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[Script]:
+    """Return the scripts of a case.
+
+    Parameters
+    ----------
+    core
+        Of the case's network.
+    case
+        Weights, states and stimulus.
+    first
+        Number of the case: the streams' stalls are others for each.
+    trials
+        Learning trials of a script.
+    """
+    random = np.random.default_rng((case.seed, 3))
+    learns = core.plan.reward is not None or bool(core.plan.learners)
+
+    def samples(count: int) -> list[int]:
+        return [int(k) for k in random.integers(0, case.stimulus.size, count)]
+
+    def written(steps: str, *, timed: bool = False) -> Part:
+        session = case.session.copy()
+        writer = Writer(core, case, session, Model(core) if timed else None)
+        for step in steps:
+            if step == "r" and learns:
+                writer.readback()
+            elif step == "p":
+                writer.run(samples(1))
+            elif step == "l" and learns:
+                writer.learn(samples(1))
+        return writer.part
+
+    seed = 0x2545F491 + first
+    plain, learned = written("p"), "l" * trials
+    unknown = [code << 28 | 1 for code in (0, *range(4, 16))]
+    unknown += [number << 28 | len(core.regions) for number in (1, 2)]
+    strange = written("l")
+    found = [
+        Script("learn", 0, [written(learned + "r", timed=True)]),
+        Script("learn, stalled", seed, [written(learned + "r")]),
+        Script("plain runs among learning ones", 0, [written("plppllplr", timed=True)]),
+        Script("the same, stalled; reset between", seed + 1, [written("lpplr"), written("plr")]),
+        Script(
+            "unknown commands",
+            seed + 2,
+            [replace(strange, words=[*unknown, *strange.words], fault=1), plain],
+        ),
+    ]
+    marks = any(q.rule is not None and q.rule.perturbation == "active" for q in [])
+    if not marks:
+        found.append(_aborted(written, random, seed + 3))
+    return found
+
+
+def _aborted(written: Any, random: np.random.Generator, seed: int) -> Script:
+    """Return resets amid trials, each followed by what a plain run clears, and by trials."""
+    parts = []
+    for _ in range(3):
+        parts.append(replace(written("lll"), abort=int(random.integers(1, 400))))
+        parts.append(replace(written("p"), loose=True))
+        parts.append(written("plr"))
+    return Script("reset amid trials", seed, parts)

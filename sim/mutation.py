@@ -9,6 +9,7 @@ word that is read back, or in the cycles that the model of cycles tells.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import re
 import shlex
@@ -19,9 +20,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from amaranth.hdl import Value
+from amaranth.lib.wiring import In
+
 from goldenspike import hdl
 from goldenspike.golden.cache import cache_root
 from goldenspike.hdl import yosys
+from goldenspike.hdl.cell import Twin
+from goldenspike.sim.power_up import scramble
 from goldenspike.sim.toolchain import environment, identity
 
 if TYPE_CHECKING:
@@ -29,9 +35,13 @@ if TYPE_CHECKING:
 
     from goldenspike.sim.mutation_scripts import Script
 
+ir: Any = importlib.import_module("amaranth.hdl._ir")
+"""Amaranth's designs, which tell what became of each component; its converter asks them as well."""
 TOP = "core"
 CONTROL = "mutant"
 CONTROL_BITS = 16
+POWER_UP = 1
+"""Seed of what memories hold at first."""
 DRIVER = Path(__file__).parent / "benches" / "mutants.cpp"
 BUILD_S, RUN_S = 1800.0, 600.0
 """Time limits in seconds, of a build and of the run of one mutant."""
@@ -50,7 +60,15 @@ write_verilog -norename core.v
 """
 SIMULATE = (
     *("--cc", "--exe", "--build", "--top-module", TOP, "--prefix", f"V{TOP}", "-Mdir", "object"),
-    *("-Wno-lint", "-Wno-style", "-Wno-UNOPTFLAT", "-Wno-fatal", "-O3", "-CFLAGS", "-std=c++20 -DVL_USER_FATAL"),
+    *(
+        "-Wno-lint",
+        "-Wno-style",
+        "-Wno-UNOPTFLAT",
+        "-Wno-fatal",
+        "-O3",
+        "-CFLAGS",
+        "-std=c++20 -DVL_USER_FATAL",
+    ),
     *("-o", "driver"),
 )
 
@@ -104,19 +122,24 @@ class Mutant:
 
     def command(self, number: int | None = None) -> str:
         """Return the command of Yosys that makes it, where the control is `number`; None: always."""
-        chosen = "" if number is None else f"-ctrl {CONTROL} {CONTROL_BITS} {number} "
+        chosen = "" if number is None else f" -ctrl {CONTROL} {CONTROL_BITS} {number}"
+        return self.at(self.module, self.cell) + chosen
+
+    def at(self, module: str, cell: str) -> str:
+        """Return the command of Yosys that makes the same fault at another cell."""
         other = "" if self.control is None else f" -ctrlbit {self.control}"
         return (
-            f"mutate {chosen}-mode {self.mode} -module {self.module} -cell {self.cell}"
+            f"mutate -mode {self.mode} -module {module} -cell {cell}"
             f" -port {self.port} -portbit {self.bit}{other}"
         )
 
 
 class Netlist(NamedTuple):
-    """A core's netlist as RTLIL, and mutants of it."""
+    """A core's netlist as RTLIL, mutants of it, and its twins by the names of their modules."""
 
     text: str
     mutants: tuple[Mutant, ...]
+    twins: dict[str, Twin]
 
     @property
     def key(self) -> str:
@@ -147,7 +170,7 @@ class Verdict(NamedTuple):
     index: int
 
 
-def _relative(text: str) -> str:
+def relative(text: str) -> str:
     """Return RTLIL whose places in the source do not tell where the project is."""
     root = str(Path(str(hdl.__path__[0])).resolve().parent)
 
@@ -179,6 +202,23 @@ def _read(number: int, line: str) -> Mutant:
     )
 
 
+def _elaborated(core: Any) -> tuple[str, dict[str, Twin]]:
+    """Return a core as RTLIL, and its twins by the names of their modules."""
+    ports = {}
+    for path, member, value in core.signature.flatten(core):
+        way = ir.PortDirection.Input if member.flow is In else ir.PortDirection.Output
+        ports["__".join(map(str, path))] = (Value.cast(value), way)
+    design = ir.Fragment.get(core, None).prepare(ports=ports, hierarchy=(TOP,))
+    text, _ = yosys.rtlil.convert_fragment(design, name=TOP, emit_src=True)
+    parts = design.elaboratables.items()
+    twins = {
+        ".".join(design.fragments[part].name): unit
+        for unit, part in parts
+        if isinstance(unit, Twin)
+    }
+    return text, twins
+
+
 def draw(core: Any, count: int, seed: int) -> Netlist:
     """Return the netlist of a core, and mutants of it.
 
@@ -193,12 +233,12 @@ def draw(core: Any, count: int, seed: int) -> Netlist:
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        text = yosys.rtlil.convert(core, name=TOP, emit_src=True)
-        (folder / "core.il").write_text(_relative(text), encoding="utf-8")
+        text, twins = _elaborated(core)
+        (folder / "core.il").write_text(relative(text), encoding="utf-8")
         yosys.run(PREPARE.format(count=count, seed=seed), folder)
         lines = (folder / "mutants.txt").read_text(encoding="utf-8").splitlines()
         mutants = tuple(_read(k, line) for k, line in enumerate(lines, 1))
-        return Netlist((folder / "netlist.il").read_text(encoding="utf-8"), mutants)
+        return Netlist((folder / "netlist.il").read_text(encoding="utf-8"), mutants, twins)
 
 
 def build(netlist: Netlist, cache: Path | None = None) -> Path:
@@ -221,6 +261,10 @@ def build(netlist: Netlist, cache: Path | None = None) -> Path:
         (folder / "netlist.il").write_text(netlist.text, encoding="utf-8")
         commands = "\n".join(mutant.command(mutant.number) for mutant in netlist.mutants)
         yosys.run(APPLY.format(mutants=commands), folder)
+        verilog = folder / "core.v"
+        verilog.write_text(
+            scramble(verilog.read_text(encoding="utf-8"), POWER_UP), encoding="utf-8"
+        )
         shutil.copyfile(DRIVER, folder / DRIVER.name)
         variables = environment(cache / "objects" / hashlib.sha256(str(tools).encode()).hexdigest())
         verilator = Path(variables["VERILATOR_ROOT"]) / "bin" / "verilator"
@@ -246,9 +290,7 @@ def build(netlist: Netlist, cache: Path | None = None) -> Path:
 
 def _run(driver: Path, *arguments: str, timeout_s: float) -> str:
     command = [str(driver), *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     if done.returncode:
         raise MutationError(f"{shlex.join(command)} must succeed, but failed: {done.stderr}")
     return done.stdout
@@ -262,14 +304,17 @@ def counted(driver: Path, scripts: Path, mutant: int = 0) -> list[list[int]]:
     MutationError
         If the core does not do what the scripts say.
     """
-    lines = _run(driver, str(scripts), str(1 << 40), str(mutant), str(mutant), "counting",
-                 timeout_s=RUN_S).splitlines()
+    lines = _run(
+        driver, str(scripts), str(1 << 40), str(mutant), str(mutant), "counting", timeout_s=RUN_S
+    ).splitlines()
     if lines and re.match(r"\d+ [a-z]+ \d", lines[-1]):
         raise MutationError(f"Core without a mutant must do as golden does, but: {lines[-1]}")
     return [[int(word, 16) for word in line.split()] for line in lines]
 
 
-def run(driver: Path, scripts: Path, mutants: Sequence[int], limit: int) -> Iterator[Verdict]:
+def run(
+    driver: Path, scripts: Path, mutants: Sequence[int], limit: int, *, blind: bool = False
+) -> Iterator[Verdict]:
     """Run mutants, one after the other.
 
     Parameters
@@ -282,6 +327,8 @@ def run(driver: Path, scripts: Path, mutants: Sequence[int], limit: int) -> Iter
         Their numbers.
     limit
         Cycles of a part after which a core hangs.
+    blind
+        Whether nothing is compared.
 
     Yields
     ------
@@ -289,8 +336,8 @@ def run(driver: Path, scripts: Path, mutants: Sequence[int], limit: int) -> Iter
         One for each.
     """
     for mutant in mutants:
-        one = str(mutant)
-        words = _run(driver, str(scripts), str(limit), one, one, timeout_s=RUN_S).split()
+        given = [str(scripts), str(limit), str(mutant), str(mutant), *(["blind"] if blind else [])]
+        words = _run(driver, *given, timeout_s=RUN_S).split()
         yield Verdict(int(words[0]), words[1], *map(int, words[2:5]))
 
 

@@ -7,22 +7,88 @@ resets between and amid trials, after which all is loaded again; commands that n
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from goldenspike.golden.plan import PASSES, UPDATE
+from goldenspike.golden.plan import PASSES, UPDATE, Plan
+from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
 from goldenspike.hdl.cycles import LEARN, Model
+from goldenspike.sim.cases import draw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from goldenspike.golden.trial import Session
+    from goldenspike.golden.planned import PlannedProjection
     from goldenspike.hdl.core import Core
-    from goldenspike.sim.cases import Case
 
 ANY = 0xFFFFFFFF
+
+
+class Case(NamedTuple):
+    """What the scripts of a core begin with, and show it.
+
+    Parameters
+    ----------
+    seed
+        All that it is a function of, besides the network.
+    session
+        With random weights and states.
+    stimulus
+        Two samples.
+    external
+        ``(trials, passes)``, errors of an external objective, or None.
+    """
+
+    seed: int
+    session: Session
+    stimulus: Stimulus
+    external: np.ndarray | None
+
+
+def draw_case(plan: Plan, seed: int) -> Case:
+    """Return random weights, states and inputs, half of them from the corners of their formats."""
+    random = np.random.default_rng((seed, 4))
+    session = Session(plan, int(random.integers(1 << 32)), "python")
+    session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2, random.integers(1 << 32)]))
+    for q in plan.projections:
+        if q.mirror is None:
+            _fill(session, q, random)
+    inputs = {p.name: draw(random, p.signal, 2, plan.ticks, p.size) for p in plan.sources}
+    reward = plan.reward
+    if reward is None:
+        return Case(seed, session, Stimulus(inputs), None)
+    for name, fmt in reward.baseline_state.items():
+        session.arrays[f"reward.{name}"][...] = draw(random, fmt, reward.baselines)
+    ticks = (plan.ticks,) if reward.targets_every_tick else ()
+    targets = draw(random, reward.target, 2, *ticks, reward.readout.size)
+    conditions = random.integers(0, reward.baselines // reward.bins, 2)
+    external = None
+    if reward.objective is None:
+        external = draw(random, reward.error, 8, plan.passes)
+    return Case(seed, session, Stimulus(inputs, targets, conditions), external)
+
+
+def _fill(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:
+    """Fill a projection's synapses with all that they keep from trial to trial."""
+    shape = q.pre.size, q.post.size
+    # Of all formats within that of the weights: large ones would keep neurons at their ends.
+    span = q.weight._replace(width=int(random.integers(2, q.weight.width, endpoint=True)))
+    weights = draw(random, span, *shape)
+    kept: Any = {} if q.learner is None else q.learner.kept
+    if q.learner is not None and "bound" in q.learner.fixed:  # Bounds are of weights from 0 on.
+        weights = np.minimum(np.abs(weights), q.weight.high)
+    if not q.description.self_connections:
+        np.fill_diagonal(weights, 0)
+    session.set_weights(q.name, weights)
+    if q.learner is not None:
+        session.set_fixed(q)
+    elif f"{q.name}.sum" in session.arrays:
+        kept = {"sum": session.plan.variables[f"{q.name}.sum"].format}
+    for name, fmt in kept.items():
+        if name != "bound":
+            session.arrays[f"{q.name}.{name}"][...] = draw(random, fmt, *shape)
 
 
 @dataclass(frozen=True)
@@ -39,8 +105,6 @@ class Part:
         Busy cycles after which the part ends in the midst; 0 if it does not.
     fault
         What `fault` is in the end.
-    loose
-        Whether digests are counted and not compared.
     cycles
         Busy cycles in all by the model of cycles, where streams do not stall; None: not compared.
     busy
@@ -52,7 +116,6 @@ class Part:
     answers: list[int] = field(default_factory=list)
     abort: int = 0
     fault: int = 0
-    loose: bool = False
     cycles: int | None = None
     busy: list[int] = field(default_factory=list)
 
@@ -60,7 +123,7 @@ class Part:
         """Return it as the driver reads it."""
         counts = len(self.words), len(self.digests), len(self.answers)
         busy = self.busy or [ANY] * (len(self.digests) + 1)
-        head = [self.abort, self.fault, int(self.loose), *counts]
+        head = [self.abort, self.fault, *counts]
         numbers = [*head, *self.words, *self.digests, *busy, *self.answers]
         return "part " + " ".join(f"{number:x}" for number in numbers)
 
@@ -185,28 +248,15 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
     unknown = [code << 28 | 1 for code in (0, *range(4, 16))]
     unknown += [number << 28 | len(core.regions) for number in (1, 2)]
     strange = written("l")
-    found = [
+    strange = replace(strange, words=[*unknown, *strange.words], fault=1)
+    aborted = []
+    for steps in ("lll", "pl", "lp"):
+        aborted += [replace(written(steps), abort=int(random.integers(1, 500))), written("plr")]
+    return [
         Script("learn", 0, [written(learned + "r", timed=True)]),
         Script("learn, stalled", seed, [written(learned + "r")]),
         Script("plain runs among learning ones", 0, [written("plppllplr", timed=True)]),
         Script("the same, stalled; reset between", seed + 1, [written("lpplr"), written("plr")]),
-        Script(
-            "unknown commands",
-            seed + 2,
-            [replace(strange, words=[*unknown, *strange.words], fault=1), plain],
-        ),
+        Script("unknown commands", seed + 2, [strange, plain]),
+        Script("reset amid runs", seed + 3, aborted),
     ]
-    marks = any(q.rule is not None and q.rule.perturbation == "active" for q in [])
-    if not marks:
-        found.append(_aborted(written, random, seed + 3))
-    return found
-
-
-def _aborted(written: Any, random: np.random.Generator, seed: int) -> Script:
-    """Return resets amid trials, each followed by what a plain run clears, and by trials."""
-    parts = []
-    for _ in range(3):
-        parts.append(replace(written("lll"), abort=int(random.integers(1, 400))))
-        parts.append(replace(written("p"), loose=True))
-        parts.append(written("plr"))
-    return Script("reset amid trials", seed, parts)

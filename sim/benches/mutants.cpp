@@ -1,18 +1,20 @@
 // Runs mutants of a core, one after the other, each on all scripts until one tells it apart.
 //
-//     driver SCRIPTS FIRST LAST   (mutants, the values of `mutant`; 0 is the core as it is)
+//     driver SCRIPTS LIMIT FIRST LAST [counting|blind]   (mutants, the values of `mutant`; 0 is the core as it is)
 //
 // A file of scripts is words, separated by white space; numbers are hexadecimal:
 //
 //     script STALLS                  stalls: the seed of the streams' stalls; 0 for none
-//     part ABORT FAULT LOOSE N M K   a reset, then N words, M digests, K answers:
+//     part ABORT FAULT N M K         a reset, then N words, M digests, K answers:
 //         word ... digest ... busy ... answer ...
 //
 // A part whose ABORT is not 0 ends after so many busy cycles, and its digests need not all come. FAULT
-// is what `fault` must be in the end. LOOSE: digests are counted, not compared. `busy` is the count of
-// busy cycles at each digest, and one more at the end; FFFFFFFF is not compared. For each mutant a line
-// comes: its number, what differs ("same" if nothing does), script, part, and which digest or answer it
-// is. With a fourth argument the counts of busy cycles of mutant FIRST come instead, part by part.
+// is what `fault` must be in the end. `busy` is the count of busy cycles at each digest, and one more
+// at the end; FFFFFFFF is not compared. For each mutant a line comes: its number, what differs ("same"
+// if nothing does), script, part, and which digest or answer it is. With "counting" the counts of busy
+// cycles of mutant FIRST come instead, part by part. With "blind" nothing is compared.
+//
+// Streams that do not stall begin when the core, after the reset, is no more busy.
 
 #include <cstdint>
 #include <cstdio>
@@ -30,7 +32,7 @@ namespace {
 struct Unsettled {};
 
 struct Part {
-    uint32_t abort, fault, loose;
+    uint32_t abort, fault;
     std::vector<uint32_t> words, digests, busy, answers;
 };
 
@@ -45,6 +47,7 @@ struct Verdict {
 };
 
 constexpr uint32_t ANY = 0xFFFFFFFF;
+constexpr int CLEARED = 10000;    // Cycles within which a core is ready after a reset.
 constexpr uint32_t SETTLED = 64;  // Cycles in which nothing more may come.
 
 uint32_t number(std::ifstream& file) {
@@ -68,7 +71,6 @@ std::vector<Script> read(const char* path) {
         Part part;
         part.abort = number(file);
         part.fault = number(file);
-        part.loose = number(file);
         const uint32_t words = number(file), digests = number(file), answers = number(file);
         for (uint32_t k = 0; k < words; ++k) part.words.push_back(number(file));
         for (uint32_t k = 0; k < digests; ++k) part.digests.push_back(number(file));
@@ -93,7 +95,7 @@ class Host {
         core.rst = 1;
         for (int k = 0; k < 8; ++k) cycle();
         core.rst = 0;
-        cycle();
+        for (int k = 0; k < CLEARED && (k < 1 || (core.busy && !random)); ++k) cycle();
     }
 
     // Play a part; return what differs first. What it counts goes to `counted`.
@@ -113,7 +115,7 @@ class Host {
             busies += core.busy;
             if (core.tick) {
                 if (digests == part.digests.size()) return {"digest", digests};
-                if (!part.loose && core.digest != part.digests[digests]) return {"digest", digests};
+                if (core.digest != part.digests[digests]) return {"digest", digests};
                 if (part.busy[digests] != ANY && busies != part.busy[digests])
                     return {"cycles", digests};
                 counted.push_back(busies);
@@ -162,7 +164,7 @@ class Host {
 };
 
 // Run a mutant; print what tells it apart, or what is counted.
-void run(const std::vector<Script>& scripts, uint32_t mutant, uint64_t limit, bool counting) {
+void run(const std::vector<Script>& scripts, uint32_t mutant, uint64_t limit, const std::string& manner) {
     for (size_t s = 0; s < scripts.size(); ++s) {
         auto host = std::make_unique<Host>(mutant, scripts[s].stalls);
         for (size_t p = 0; p < scripts[s].parts.size(); ++p) {
@@ -175,18 +177,18 @@ void run(const std::vector<Script>& scripts, uint32_t mutant, uint64_t limit, bo
                 host.release();  // It is in the midst of something.
                 found = {"unsettled", 0};
             }
-            if (counting) {
+            if (manner == "counting") {
                 for (const uint32_t count : counted) std::printf("%x ", count);
                 std::printf("\n");
             }
-            if (found.what) {
+            if (found.what && manner != "blind") {
                 std::printf("%u %s %zu %zu %zu\n", mutant, found.what, s, p, found.place);
                 std::fflush(stdout);
                 return;
             }
         }
     }
-    if (!counting) std::printf("%u same 0 0 0\n", mutant);
+    if (manner != "counting") std::printf("%u same 0 0 0\n", mutant);
     std::fflush(stdout);
 }
 
@@ -197,13 +199,14 @@ void vl_fatal(const char*, int, const char*, const char*) { throw Unsettled(); }
 
 int main(int argc, char** argv) {
     if (argc < 5) {
-        std::fprintf(stderr, "Arguments must be SCRIPTS LIMIT FIRST LAST [counting]\n");
+        std::fprintf(stderr, "Arguments must be SCRIPTS LIMIT FIRST LAST [counting|blind]\n");
         return 2;
     }
     const auto scripts = read(argv[1]);
     const uint64_t limit = std::stoull(argv[2]);
     const auto first = static_cast<uint32_t>(std::stoul(argv[3]));
     const auto last = static_cast<uint32_t>(std::stoul(argv[4]));
-    for (uint32_t mutant = first; mutant <= last; ++mutant) run(scripts, mutant, limit, argc > 5);
+    const std::string manner = argc > 5 ? argv[5] : "";
+    for (uint32_t mutant = first; mutant <= last; ++mutant) run(scripts, mutant, limit, manner);
     return 0;
 }

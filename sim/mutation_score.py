@@ -1,0 +1,205 @@
+"""What becomes of each mutant of a core: who kills it, or why nobody can.
+
+Lockstep comes first, because it is quick. Mutants that it does not tell from the core are compared
+with it by proof; what neither decides has survived.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from goldenspike.hdl.core import Core
+from goldenspike.sim import equivalence, mutation, mutation_twins
+from goldenspike.sim.mutation_scripts import Script, draw_case, scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from goldenspike.golden.plan import Plan
+    from goldenspike.sim.mutation import Netlist, Verdict
+
+Fate = Literal["killed", "equivalent", "survived"]
+CASES = (2, 14)
+"""Cases that every mutant runs through, and more for those that are left."""
+LIMIT = 3
+"""Times the cycles of the core as it is, after which a mutant hangs."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network whose core is mutated.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    plan, lanes, neurons
+        Of the core.
+    """
+
+    name: str
+    plan: Plan
+    lanes: int
+    neurons: int
+
+    def core(self) -> Core:
+        """Return the core, new each time, for it can be elaborated but once."""
+        return Core(self.plan, self.lanes, self.neurons)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of a mutant.
+
+    Parameters
+    ----------
+    subject, number
+        Which one.
+    key
+        Hash of the netlist and the list of its mutants: another one is another mutant.
+    place, mode, source
+        What it is.
+    fate
+        ``"killed"``, ``"equivalent"`` or ``"survived"``.
+    by
+        Who told: ``"lockstep"``, ``"cycles"`` (lockstep's count of them alone), ``"proof"`` ...
+    detail
+        What was seen, and where.
+    """
+
+    subject: str
+    number: int
+    key: str
+    place: str
+    mode: str
+    source: str
+    fate: Fate
+    by: str
+    detail: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return asdict(self)
+
+
+def record(
+    subject: Subject, netlist: Netlist, number: int, fate: Fate, by: str, detail: str = ""
+) -> Record:
+    """Return the record of a mutant."""
+    m = netlist.mutants[number - 1]
+    where = (subject.name, number, netlist.key)
+    return Record(*where, m.place, m.mode, m.source, fate, by, detail)
+
+
+class Scripted:
+    """The scripts of some cases of a core, in a file, checked with the core as it is.
+
+    Raises
+    ------
+    MutationError
+        If the core, unchanged, does not do as golden does, or takes other cycles than the model's.
+    """
+
+    def __init__(self, subject: Subject, driver: Path, cases: Iterable[int], path: Path) -> None:
+        core = subject.core()
+        self.driver, self.path = driver, path
+        self.scripts: list[Script] = []
+        for k in cases:
+            self.scripts += scripts(core, draw_case(subject.plan, k), first=16 * k)
+        mutation.write(self.scripts, path)
+        counts = iter(mutation.counted(driver, path))
+        self.cycles = 0
+        for script in self.scripts:
+            for k, part in enumerate(script.parts):
+                busy = next(counts)
+                self.cycles = max(self.cycles, 2 * len(part.words) + (busy[-1] if busy else 0))
+                if part.cycles is None:
+                    continue
+                if busy[-1] != part.cycles:
+                    raise mutation.MutationError(
+                        f"Core {subject.name} must take {part.cycles} cycles, not {busy[-1]}"
+                    )
+                script.parts[k] = replace(part, busy=busy)
+        mutation.write(self.scripts, path)
+
+    def run(self, mutants: Sequence[int], *, blind: bool = False) -> Iterator[Verdict]:
+        """Run mutants."""
+        limit = LIMIT * self.cycles + 2000
+        return mutation.run(self.driver, self.path, mutants, limit, blind=blind)
+
+    def told(self, verdict: Verdict) -> str:
+        """Return what a verdict saw, in words."""
+        script = self.scripts[verdict.script]
+        return f"{verdict.seen} {verdict.index} of part {verdict.part}: {script.name}"
+
+
+def by_lockstep(
+    subject: Subject,
+    netlist: Netlist,
+    numbers: Sequence[int],
+    *,
+    cases: tuple[int, int] = CASES,
+    blind: bool = False,
+) -> Iterator[Record]:
+    """Yield the records of the mutants that lockstep tells from the core.
+
+    Parameters
+    ----------
+    numbers
+        Of the mutants to run.
+    cases
+        How many all run through, and how many those that are left.
+    blind
+        Whether nothing is compared: then none is told, which shows that the comparison counts.
+    """
+    driver = mutation.build(netlist)
+    left = list(numbers)
+    first = 0
+    with TemporaryDirectory() as folder:
+        for more in cases:
+            scripted = Scripted(subject, driver, range(first, first + more), Path(folder) / "s")
+            same = []
+            for verdict in scripted.run(left, blind=blind):
+                if verdict.seen == "same":
+                    same.append(verdict.mutant)
+                    continue
+                by = "cycles" if verdict.seen == "cycles" else "lockstep"
+                told = scripted.told(verdict)
+                yield record(subject, netlist, verdict.mutant, "killed", by, told)
+            left, first = same, first + more
+
+
+def by_proof(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
+    """Yield the records of the mutants that are proved to do what the core does."""
+    mutants = [netlist.mutants[number - 1] for number in numbers]
+    for number, how in equivalence.prove(netlist, mutants):
+        yield record(subject, netlist, number, "equivalent", how)
+
+
+def by_twin(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
+    """Yield the records of mutants in twins: killed by proof, or proved to equal the cell."""
+    mutants = [netlist.mutants[number - 1] for number in numbers]
+    for number, equal, cell in mutation_twins.decide(netlist, mutants):
+        fate = "equivalent" if equal else "killed"
+        yield record(subject, netlist, number, fate, "cell" if equal else "proof", cell)
+
+
+def survivors(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
+    """Yield the records of mutants that nothing killed."""
+    for number in numbers:
+        yield record(subject, netlist, number, "survived", "nobody")
+
+
+STAGES = (by_lockstep, by_proof, by_twin)
+"""What is done with a core's mutants, one after the other, with those that are left."""
+
+
+def score(records: Iterable[Record]) -> tuple[Counter[str], float]:
+    """Return how many mutants met which fate, and which share of the others was killed."""
+    fates = Counter(one.fate for one in records)
+    real = fates["killed"] + fates["survived"]
+    return fates, fates["killed"] / real if real else 1.0

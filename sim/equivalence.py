@@ -45,7 +45,13 @@ opt_clean
 setundef -undriven -zero
 write_aiger -I -zinit -no-startoffset -map circuit.aim circuit.aig
 """
-MASKED = {"digest": "tick", "o__payload": "o__valid"}
+MASKED = {
+    "digest": "tick",
+    "o__payload": "o__valid",
+    **{f"m_axis_events_t{name}": "m_axis_events_tvalid" for name in ("data", "last")},
+    **{f"s_axi_r{name}": "s_axi_rvalid" for name in ("data", "resp")},
+    "s_axi_bresp": "s_axi_bvalid",
+}
 """Outputs that say something only where another is 1."""
 MEMORY = re.compile(r"  cell \$mem_v2 \S+\n(.*?)\n  end\n", re.DOTALL)
 CLOCKS = ("CLK", "RD_CLK", "WR_CLK")
@@ -225,7 +231,7 @@ class Pairs:
         may[1] = 1
         for k in range(self.circuit.inputs):
             may[2 * k + 2] = may[2 * k + 3] = 1
-        chosen = {number for number in self.control.values()}
+        chosen = set(self.control.values())
         for k in chosen:
             may[2 * k + 2] = 0
         first = self.circuit.inputs + 1

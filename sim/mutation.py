@@ -1,9 +1,9 @@
-"""Mutants of a core: single faults in its netlist, and whether anything that we check sees them.
+"""Mutants of a core: single faults in its netlist, and whether lockstep sees them.
 
-Yosys draws the faults: a bit of a cell's port is inverted, constant, or mixed with another. All of a
-core's mutants go into one netlist with an input that chooses one, so that a simulation is built
-once. A mutant is killed if the core that has it differs from the golden model in a digest, in a
-word that is read back, or in the cycles that the model of cycles tells.
+Yosys draws the faults: a bit of a cell's port is inverted, constant, or mixed with another. All
+of a core's mutants go into one netlist with an input that chooses one, so that a simulation is
+built once. A mutant is killed if the core that has it differs from the golden model in a digest, in
+a word that is read back, or in the cycles that the model of cycles tells.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +31,7 @@ from goldenspike.sim.power_up import scramble
 from goldenspike.sim.toolchain import environment, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from goldenspike.sim.mutation_scripts import Script
 
@@ -40,6 +40,8 @@ ir: Any = importlib.import_module("amaranth.hdl._ir")
 TOP = "core"
 CONTROL = "mutant"
 CONTROL_BITS = 16
+LOOPS = "/* verilator lint_off UNOPTFLAT */\n"
+"""Of words whose bits depend on each other, which a mutant may make."""
 POWER_UP = 1
 """Seed of what memories hold at first."""
 DRIVER = Path(__file__).parent / "benches" / "mutants.cpp"
@@ -63,7 +65,6 @@ SIMULATE = (
     *(
         "-Wno-lint",
         "-Wno-style",
-        "-Wno-UNOPTFLAT",
         "-Wno-fatal",
         "-O3",
         "-CFLAGS",
@@ -121,7 +122,7 @@ class Mutant:
         return f"{self.module} {self.cell}.{self.port}[{self.bit}]{signal}"
 
     def command(self, number: int | None = None) -> str:
-        """Return the command of Yosys that makes it, where the control is `number`; None: always."""
+        """Return the command of Yosys that makes it, if the control is `number` or None."""
         chosen = "" if number is None else f" -ctrl {CONTROL} {CONTROL_BITS} {number}"
         return self.at(self.module, self.cell) + chosen
 
@@ -182,8 +183,8 @@ def relative(text: str) -> str:
     return re.sub(r'attribute \\src "([^"]*)"', short, text)
 
 
-def _read(number: int, line: str) -> Mutant:
-    """Return the mutant of a line of Yosys' list."""
+def _read(line: str) -> Mutant:
+    """Return the mutant of a line of Yosys' list, without its number."""
     words = line.split()[1:]
     fields: dict[str, list[str]] = {}
     for name, value in zip(words[::2], words[1::2], strict=True):
@@ -194,7 +195,7 @@ def _read(number: int, line: str) -> Mutant:
 
     wire = first("wire").removeprefix("\\")
     return Mutant(
-        *(number, first("mode"), first("module"), first("cell"), first("port")),
+        *(0, first("mode"), first("module"), first("cell"), first("port")),
         bit=int(first("portbit")),
         control=int(first("ctrlbit")) if "ctrlbit" in fields else None,
         wire=f"{wire}[{first('wirebit')}]" if wire else "",
@@ -219,7 +220,9 @@ def _elaborated(core: Any) -> tuple[str, dict[str, Twin]]:
     return text, twins
 
 
-def draw(core: Any, count: int, seed: int) -> Netlist:
+def draw(
+    core: Any, count: int, seed: int, among: Callable[[Mutant], bool] | None = None
+) -> Netlist:
     """Return the netlist of a core, and mutants of it.
 
     Parameters
@@ -230,15 +233,30 @@ def draw(core: Any, count: int, seed: int) -> Netlist:
         How many mutants.
     seed
         Of which; Yosys prefers places in the source, signals and bits that have none yet.
+    among
+        Whether a mutant may be one of them; by default all may. More are drawn then.
     """
+    more = 1 if among is None else 5
     with TemporaryDirectory() as name:
         folder = Path(name)
         text, twins = _elaborated(core)
         (folder / "core.il").write_text(relative(text), encoding="utf-8")
-        yosys.run(PREPARE.format(count=count, seed=seed), folder)
+        yosys.run(PREPARE.format(count=more * count, seed=seed), folder)
         lines = (folder / "mutants.txt").read_text(encoding="utf-8").splitlines()
-        mutants = tuple(_read(k, line) for k, line in enumerate(lines, 1))
+        drawn = [_read(line) for line in lines]
+        chosen = [one for one in drawn if among is None or among(one)][:count]
+        mutants = tuple(replace(one, number=k) for k, one in enumerate(chosen, 1))
         return Netlist((folder / "netlist.il").read_text(encoding="utf-8"), mutants, twins)
+
+
+def verilog(netlist: Netlist) -> str:
+    """Return a netlist with all of its mutants as Verilog; memories hold anything at first."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "netlist.il").write_text(netlist.text, encoding="utf-8")
+        commands = "\n".join(mutant.command(mutant.number) for mutant in netlist.mutants)
+        yosys.run(APPLY.format(mutants=commands), folder)
+        return LOOPS + scramble((folder / "core.v").read_text(encoding="utf-8"), POWER_UP)
 
 
 def build(netlist: Netlist, cache: Path | None = None) -> Path:
@@ -258,13 +276,7 @@ def build(netlist: Netlist, cache: Path | None = None) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=cache) as name:
         folder = Path(name)
-        (folder / "netlist.il").write_text(netlist.text, encoding="utf-8")
-        commands = "\n".join(mutant.command(mutant.number) for mutant in netlist.mutants)
-        yosys.run(APPLY.format(mutants=commands), folder)
-        verilog = folder / "core.v"
-        verilog.write_text(
-            scramble(verilog.read_text(encoding="utf-8"), POWER_UP), encoding="utf-8"
-        )
+        (folder / "core.v").write_text(verilog(netlist), encoding="utf-8")
         shutil.copyfile(DRIVER, folder / DRIVER.name)
         variables = environment(cache / "objects" / hashlib.sha256(str(tools).encode()).hexdigest())
         verilator = Path(variables["VERILATOR_ROOT"]) / "bin" / "verilator"

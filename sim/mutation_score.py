@@ -12,8 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.core import Core
-from goldenspike.sim import equivalence, mutation, mutation_twins
+from goldenspike.sim import equivalence, mutation, mutation_axi, mutation_twins
 from goldenspike.sim.mutation_scripts import Script, draw_case, scripts
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from goldenspike.sim.mutation import Netlist, Verdict
 
 Fate = Literal["killed", "equivalent", "survived"]
-CASES = (2, 14)
-"""Cases that every mutant runs through, and more for those that are left."""
+CASES, MORE = range(2), (range(2, 12), range(12, 60))
+"""Cases that every mutant runs through, and more for those that proofs leave."""
 LIMIT = 3
 """Times the cycles of the core as it is, after which a mutant hangs."""
 
@@ -39,16 +40,24 @@ class Subject:
         What it is called.
     plan, lanes, neurons
         Of the core.
+    bus
+        Whether it is on AXI: then the mutants are those of the buses.
     """
 
     name: str
     plan: Plan
     lanes: int
     neurons: int
+    bus: bool = False
 
-    def core(self) -> Core:
+    def core(self) -> Any:
         """Return the core, new each time, for it can be elaborated but once."""
-        return Core(self.plan, self.lanes, self.neurons)
+        kind = AxiCore if self.bus else Core
+        return kind(self.plan, self.lanes, self.neurons)
+
+    def draw(self, count: int, seed: int) -> Netlist:
+        """Return its netlist and mutants of it."""
+        return mutation.draw(self.core(), count, seed, mutation_axi.buses if self.bus else None)
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,7 @@ def by_lockstep(
     netlist: Netlist,
     numbers: Sequence[int],
     *,
-    cases: tuple[int, int] = CASES,
+    cases: Iterable[int] = CASES,
     blind: bool = False,
 ) -> Iterator[Record]:
     """Yield the records of the mutants that lockstep tells from the core.
@@ -152,25 +161,41 @@ def by_lockstep(
     numbers
         Of the mutants to run.
     cases
-        How many all run through, and how many those that are left.
+        Numbers of the cases that they run through.
     blind
         Whether nothing is compared: then none is told, which shows that the comparison counts.
     """
+    if subject.bus:
+        yield from _by_buses(subject, netlist, numbers, blind=blind)
+        return
     driver = mutation.build(netlist)
-    left = list(numbers)
-    first = 0
     with TemporaryDirectory() as folder:
-        for more in cases:
-            scripted = Scripted(subject, driver, range(first, first + more), Path(folder) / "s")
-            same = []
-            for verdict in scripted.run(left, blind=blind):
-                if verdict.seen == "same":
-                    same.append(verdict.mutant)
-                    continue
+        scripted = Scripted(subject, driver, cases, Path(folder) / "scripts")
+        for verdict in scripted.run(numbers, blind=blind):
+            if verdict.seen != "same":
                 by = "cycles" if verdict.seen == "cycles" else "lockstep"
                 told = scripted.told(verdict)
                 yield record(subject, netlist, verdict.mutant, "killed", by, told)
-            left, first = same, first + more
+
+
+def _by_buses(
+    subject: Subject, netlist: Netlist, numbers: Sequence[int], **manner: bool
+) -> Iterator[Record]:
+    """Yield the records of the mutants that the benches of the buses tell from the core."""
+    for number, seen in mutation_axi.run(subject.core(), netlist, numbers, **manner):
+        yield record(subject, netlist, number, "killed", "lockstep", seen)
+
+
+def by_more(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
+    """Yield the records of the mutants that lockstep tells from the core in many more cases."""
+    if subject.bus:
+        yield from _by_buses(subject, netlist, numbers, more=True)
+        return
+    left = list(numbers)
+    for cases in MORE:
+        for one in by_lockstep(subject, netlist, left, cases=cases):
+            left.remove(one.number)
+            yield one
 
 
 def by_proof(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
@@ -194,7 +219,7 @@ def survivors(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Ite
         yield record(subject, netlist, number, "survived", "nobody")
 
 
-STAGES = (by_lockstep, by_proof, by_twin)
+STAGES = (by_lockstep, by_proof, by_twin, by_more)
 """What is done with a core's mutants, one after the other, with those that are left."""
 
 

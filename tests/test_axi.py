@@ -10,20 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from goldenspike.golden.fixed import BIT, Format
 from goldenspike.golden.network import Network
-from goldenspike.golden.plan import Plan, plan
+from goldenspike.golden.plan import plan
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.bus import core as bus_core
-from goldenspike.hdl.bus.core import AxiCore
-from goldenspike.hdl.bus.register_map import TICKS_BIT
 from goldenspike.sim import axi, simulators
+from goldenspike.sim.axi_plays import LIVE, described, packets
 from goldenspike.sim.cases import rewarded_case, traced_case
 from goldenspike.sim.simulators import SimulationError, Simulator
 
 ALL = 0xFFFFFFFF
-LIVE = ("CONTROL", "ACCESSES_REFUSED")
-"""Registers that do not only keep what is written."""
 
 
 def play(built: Any, made: axi.Trials, testcase: str, seed: int = 0, **more: Any) -> dict[str, Any]:
@@ -111,70 +107,6 @@ def test_resets_at_random_cycles_leave_trials_as_they_are(
     made = axi.trials(core, session, stimulus, samples, streamed=streamed)
     found = play(built, made, "resets", resets=12, within=4000, run=350)
     assert 2 <= found["midst"] < 12
-
-
-def formats(planned: Plan) -> dict[str, list[Format]]:
-    """Return the format of each word of a row, by window; of wide ones, that of each part."""
-    whole = Format(signed=False, width=32, frac=0)
-
-    def words(fmt: Format) -> list[Format]:
-        rest = fmt.width - 32
-        return [fmt] if rest <= 0 else [whole, Format(fmt.signed, rest, 0)]
-
-    reward: Any = planned.reward
-    known = [whole, whole]
-    if reward.baselines > reward.bins:
-        known.append(Format(signed=False, width=16, frac=0))
-    means = [word for fmt in reward.baseline_state.values() for word in words(fmt)]
-    found = {
-        "registers": known,
-        "errors": words(reward.error) * 2,
-        "reward": words(reward.reward) + ([] if reward.baselines > 1 else means),
-        "baselines": means,
-        "targets": [reward.target],
-    }
-    for p in planned.sources:
-        found[f"{p.name}_inputs"] = [whole if p.signal == BIT else p.signal]
-    for q in planned.projections:
-        found[f"{q.name}_w"] = [q.weight]
-        if q.rule is not None and q.rule.accumulate is not None:
-            found[f"{q.name}_sum"] = [q.rule.accumulate.accumulator]
-    return found
-
-
-def described(core: AxiCore) -> dict[str, Any]:
-    """Return what the benches of registers know of a core."""
-    given = axi.described(core)
-    signs = {}
-    by_window = formats(core.plan)
-    for window in core.map.windows:
-        row = by_window.get(window.name, [Format(signed=False, width=32, frac=0)])
-        row = row * window.row if len(row) == 1 else row
-        assert len(row) == window.row
-        given["windows"][window.name]["masks"] = [(1 << fmt.width) - 1 for fmt in row]
-        for word in range(window.rows * window.row):
-            if row[word % window.row].signed:
-                signs[window.address(word)] = 1 << (row[word % window.row].width - 1)
-    given["kinds"] = {r.name: (r.writable, r.mask) for r in core.map.registers}
-    return given | {"signs": signs, "live": LIVE}
-
-
-def packets(core: AxiCore) -> dict[str, Any]:
-    """Return what the bench of packets knows of a core."""
-    planned = core.plan
-    return axi.described(core) | {
-        "ticks": planned.ticks,
-        "sources": [p.name for p in planned.sources],
-        "sizes": [p.size for p in planned.sources],
-        "bits": [p.signal.width for p in planned.sources],
-        "signed": [p.signal.signed for p in planned.sources],
-        "targets": list(range(core.core.regions[core.core.region("targets")].words)),
-        "passes": planned.passes,
-        "load": {
-            f"{q.name}_w": [q.weight.high] * (q.pre.size * q.post.size) for q in planned.projections
-        },
-        "report": 1 << TICKS_BIT | (1 << len(planned.neurons)) - 1,
-    }
 
 
 @pytest.mark.parametrize(

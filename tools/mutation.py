@@ -14,7 +14,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ from goldenspike.golden.cache import cache_root
 from goldenspike.golden.network import read_network
 from goldenspike.golden.parameters import choice
 from goldenspike.golden.plan import plan
-from goldenspike.sim import mutation, mutation_score
+from goldenspike.sim import mutation_score
 from goldenspike.sim.mutation_score import Record, Subject
 from goldenspike.tools import console, mutants
 
@@ -37,9 +37,9 @@ HEAD = """# The mutation score
 every rule and every kind of neuron, and tells which of our checks kills each. It can be interrupted
 and goes on where it was; `--report docs/mutation.md` writes this page.
 
-Yosys' `mutate` draws a bit of a cell's port, which is inverted, constant, or inverted where another bit
-is 0 or 1; it prefers source lines, signals and bits that have no mutant yet. The netlist is that of
-the exported Verilog. A mutant is killed by
+Yosys' `mutate` draws a bit of a cell's port, which is inverted, constant, or inverted where another
+bit is 0 or 1; it prefers source lines, signals and bits that have no mutant yet. The netlist is
+that of the exported Verilog. A mutant is killed by
 
 - *lockstep*: a digest, a word that is read back or `fault` is not golden's, the core hangs, or a
   stream breaks its rules; in learning trials, plain runs and resets, stalled and not, from random
@@ -50,8 +50,8 @@ the exported Verilog. A mutant is killed by
 A mutant is equivalent if it is proved that nobody can tell it from the core: memories are told the
 same and outputs say the same in every cycle. What is left has survived.
 
-**{killed:,} of {real:,} mutants that are not proved equivalent are killed: {share:.2f} %.** {total:,} were
-drawn (seed {seed}), {equivalent:,} of them are proved equivalent.
+**{killed:,} of {real:,} mutants that are not proved equivalent are killed: {share:.2f} %.**
+{total:,} were drawn (seed {seed}), {equivalent:,} of them are proved equivalent.
 
 """
 
@@ -67,7 +67,8 @@ def subject(name: str) -> Subject:
     """Return a network whose core is mutated."""
     choice("Core", name, tuple(subjects()))
     data = tomllib.loads(subjects()[name].read_text(encoding="utf-8"))
-    return Subject(name, plan(read_network(data["network"])), data["lanes"], data["neurons"])
+    planned = plan(read_network(data["network"]))
+    return Subject(name, planned, data["lanes"], data["neurons"], data.get("bus") == "axi")
 
 
 def known(path: Path) -> list[Record]:
@@ -88,7 +89,7 @@ def go_on(one: Subject, path: Path, *, count: int, seed: int) -> Iterator[Record
 
     Those that are new are added to the file.
     """
-    netlist = mutation.draw(one.core(), count, seed)
+    netlist = one.draw(count, seed)
     left = {mutant.number for mutant in netlist.mutants}
     for record in known(path):
         if record.key == netlist.key and record.number in left:

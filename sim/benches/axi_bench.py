@@ -62,6 +62,9 @@ class Host:
         for channel in channels if given["stalls"] else ():
             channel.set_pause_generator(pauses())
         dut.aresetn.value = 0
+        if "mutant" in given:
+            dut.mutant.value = given["mutant"]
+            cocotb.start_soon(limit(given["limit"]))
         outputs = {"s_axi_b": ["resp"], "s_axi_r": ["data", "resp"]}
         outputs["m_axis_events_t"] = ["data", "last"]
         for prefix, fields in outputs.items():
@@ -158,6 +161,12 @@ END, UPDATED = 1 << 31, 1 << 30
 def event(neuron: int, population: int, value: int = 1) -> int:
     """Return an address event."""
     return value << 32 | population << 16 | neuron
+
+
+async def limit(cycles: int) -> None:
+    """End the test after so many cycles: a mutant may hang."""
+    await Timer(cycles * PERIOD_NS, unit="ns")
+    raise AssertionError("the bench hangs")
 
 
 async def watch(dut: Any, prefix: str, fields: list[str]) -> None:

@@ -330,69 +330,115 @@ class Pairs:
         return self.graph.some({self.graph.differ(a, b) for a, b in pairs})
 
     def ever(self, mutant: int) -> tuple[dict[int, int], int]:
-        """Return registers of both and what is 1 if they are seen to differ."""
+        """Return next values of the mutant's own registers, and what is 1 if it is seen to differ.
+
+        Registers that never get other values than the core's are the core's.
+        """
         graph = self.graph
         split: dict[int, int] = {}
         while True:
-            # Constants are of the core: of a register of the mutant's own they are not known.
+            # That a register is constant is known of the core, not of one that is the mutant's.
             state = [split.get(k, plain) for k, plain in enumerate(self.plain)]
             other = self.values(mutant, state)
-            after = list(zip(self.following(self.golden), self.following(other), strict=True))
-            more = [k for k, (a, b) in enumerate(after) if a != b and k not in split]
+            after = self.following(other)
+            pairs = zip(self.following(self.golden), after, strict=True)
+            more = [k for k, (a, b) in enumerate(pairs) if a != b and k not in split]
             if not more:
                 break
             split |= {k: graph.new() for k in more}
-        registers = {
-            register: after[k][0]
-            for k, register in enumerate(self.registers)
-            if not self.constant[k]
-        }
-        registers |= {own: after[k][1] for k, own in split.items()}
-        pairs = zip(self.observed(self.golden), self.observed(other), strict=True)
-        return registers, graph.some({graph.differ(a, b) for a, b in pairs})
+        seen = zip(self.observed(self.golden), self.observed(other), strict=True)
+        own = {register: after[k] for k, register in split.items()}
+        return own, graph.some({graph.differ(a, b) for a, b in seen})
+
+    def near(self, literal: int, depth: int, own: dict[int, int] | None = None) -> dict[int, int]:
+        """Return next values of the registers that a literal depends on, over so many cycles.
+
+        What registers of the core hold that are further away is left open; the mutant's `own` never.
+        """
+        own = own or {}
+        following = dict(zip(self.registers, self.following(self.golden), strict=True)) | own
+        found: dict[int, int] = {}
+        now, seen = [literal, *own.values()], set()
+        for _ in range(depth):
+            left, here = [one >> 1 for one in now], []
+            while left:
+                variable = left.pop()
+                if variable in seen:
+                    continue
+                seen.add(variable)
+                a, b = self.graph.gates[variable]
+                if a >= 0 and variable:
+                    left += [a >> 1, b >> 1]
+                elif 2 * variable in following:
+                    here.append(2 * variable)
+            now = [following[register] for register in here]
+            found |= dict(zip(here, now, strict=True))
+        return found | own
 
 
-def answers(problems: dict[int, bytes], commands: str, folder: Path) -> dict[int, str]:
-    """Return ABC's answers to some problems: ``"snl_UNSAT"`` where the output is never 1."""
+def never(problems: dict[int, bytes], commands: str, folder: Path) -> set[int]:
+    """Return the problems whose output is never 1, as far as ABC's commands show it."""
     lines = []
     for number, data in problems.items():
         (folder / f"{number}.aig").write_bytes(data)
-        lines += [f"read_aiger {number}.aig", commands, f"write_status {number}.txt"]
+        for kind in ("txt", "out.aig"):
+            (folder / f"{number}.{kind}").unlink(missing_ok=True)
+        lines += [f"read_aiger {number}.aig", "strash", "dc2", "scorr", "dc2"]
+        # Engines want registers; what has none left is decided.
+        lines += [f"write_aiger {number}.out.aig", commands, f"write_status {number}.txt"]
     lines += ["read_blif mapped.blif", "strash", "map", ""]
     for name, content in (("gate.il", GATE), ("mapped.blif", MAPPED)):
         (folder / name).write_text(content, encoding="utf-8")
     (folder / "engine.abc").write_text("\n".join(lines), encoding="utf-8")
     yosys.run(ENGINE, folder, timeout_s=7200)
-    found = {}
+    found = set()
     for number in problems:
-        path = folder / f"{number}.txt"
-        found[number] = path.read_text(encoding="utf-8").split()[0] if path.exists() else "none"
+        left, status = folder / f"{number}.out.aig", folder / f"{number}.txt"
+        if aiger.read(left.read_bytes()).outputs == [0]:
+            found.add(number)
+        elif status.exists() and status.read_text(encoding="utf-8").startswith("snl_UNSAT"):
+            found.add(number)
     return found
 
 
-STEP = "strash\ndc2\npdr -T 10"
-"""How it is asked whether registers that are equal stay so."""
+DEPTHS = (0, 2, 6)
+"""How many cycles back registers count; those further away hold anything."""
+SECONDS = 3
+MANY = 1000
+"""Registers of a mutant's own, from which on it is not tried."""
 
 
 def prove(netlist: Netlist, mutants: Sequence[Mutant]) -> Iterator[tuple[int, str]]:
     """Yield the numbers of mutants that do what the core does, and how it is known.
 
     ``"structure"``: what the mutant makes different nobody reads, or it is a constant; ``"step"``:
-    equal registers get equal values again, whatever they are.
+    equal registers get equal values again, whatever they are; ``"reached"``: they do in all states
+    that the core reaches; ``"unseen"``: registers differ, but nobody ever sees it.
     """
     chosen = [mutant for mutant in mutants if mutant.port not in CLOCKS]
     if not chosen:
         return
     pairs = Pairs(netlist, chosen)
-    problems: dict[int, bytes] = {}
+    left: set[int] = set()
     for mutant in chosen:
-        differ = pairs.step(mutant.number)
-        if differ == 0:
+        if pairs.step(mutant.number) == 0:
             yield mutant.number, "structure"
-        else:  # ABC's engines want a register.
-            seen = pairs.graph.new()
-            problems[mutant.number] = written(pairs.graph, {seen: differ}, seen)
+        else:
+            left.add(mutant.number)
     with TemporaryDirectory() as name:
-        for number, answer in answers(problems, STEP, Path(name)).items():
-            if answer == "snl_UNSAT":
-                yield number, "step"
+        for seen in (False, True):
+            for depth in DEPTHS:
+                problems: dict[int, bytes] = {}
+                for number in sorted(left):
+                    own, bad = pairs.ever(number) if seen else ({}, pairs.step(number))
+                    if len(own) < MANY:
+                        problems[number] = _problem(pairs, bad, depth, own)
+                for number in never(problems, f"pdr -T {SECONDS}", Path(name)):
+                    left.discard(number)
+                    yield number, "unseen" if seen else "reached" if depth else "step"
+
+
+def _problem(pairs: Pairs, bad: int, depth: int, own: dict[int, int]) -> bytes:
+    """Return the file of the question whether something is ever 1."""
+    seen = pairs.graph.new()  # ABC's engines want a register.
+    return written(pairs.graph, {**pairs.near(bad, depth, own), seen: bad}, seen)

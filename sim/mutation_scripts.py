@@ -155,13 +155,19 @@ class Writer:
     def __init__(self, core: Core, case: Case, session: Session, model: Model | None) -> None:
         self.core, self.case, self.session, self.model = core, case, session, model
         self.part = Part(cycles=None if model is None else 0)
-        self.count = 0
+        self.count, self.plain = 0, False
+        self.loaded: dict[str, list[int]] = {}
         self.load()
 
     def load(self) -> None:
         """Load all that a session keeps."""
-        regions = host.register_words(self.session, 0) | host.weight_words(self.session)
-        for region, values in regions.items():
+        reward = 0
+        if self.core.plan.reward is not None:
+            fmt = self.core.plan.reward.reward
+            reward = fmt.low + (0x9E3779B97F4A7C15 * (self.case.seed + 1)) % (fmt.high - fmt.low + 1)
+        self.loaded = host.register_words(self.session, 0, reward)
+        self.loaded |= host.weight_words(self.session)
+        for region, values in self.loaded.items():
             self.part.words.extend(host.load(self.core, region, values))
 
     def learn(self, samples: Sequence[int]) -> None:
@@ -181,6 +187,7 @@ class Writer:
 
     def run(self, samples: Sequence[int]) -> None:
         """Run trials without learning."""
+        self.plain = True
         watched = self.model is not None
         found = self.session.evaluate(self.case.stimulus, samples, traced=True, watched=watched)
         self.add(self.session, samples, found.digests[:, : self.core.plan.ticks], flags=0)
@@ -199,6 +206,10 @@ class Writer:
             more = self.model.trials(outcome.activity, flags).cycles
             self.part = replace(self.part, cycles=(self.part.cycles or 0) + more)
 
+    def check(self) -> None:
+        """Read what was just loaded."""
+        self.read(self.loaded)
+
     def readback(self) -> None:
         """Read all that can be read, after learning trials."""
         stimulus = self.case.stimulus
@@ -206,7 +217,13 @@ class Writer:
         found = host.weight_words(self.session)
         found |= host.result_words(self.session, self.outcome, condition)
         found |= host.sample_words(self.core.plan, stimulus, self.last)
-        for region, values in found.items():
+        if self.plain and self.core.plan.passes == 1:
+            found.pop("errors", None)  # That of a plain run is the first of them.
+        self.read(found)
+
+    def read(self, regions: dict[str, list[int]]) -> None:
+        """Read regions."""
+        for region, values in regions.items():
             self.part.words.extend(host.read(self.core, region))
             self.part.answers.extend(value & host.MASK for value in values)
 
@@ -237,6 +254,8 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
         for step in steps:
             if step == "r" and learns:
                 writer.readback()
+            elif step == "c":
+                writer.check()
             elif step == "p":
                 writer.run(samples(1))
             elif step == "l" and learns:
@@ -254,9 +273,9 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
         aborted += [replace(written(steps), abort=int(random.integers(1, 500))), written("plr")]
     return [
         Script("learn", 0, [written(learned + "r", timed=True)]),
-        Script("learn, stalled", seed, [written(learned + "r")]),
-        Script("plain runs among learning ones", 0, [written("plppllplr", timed=True)]),
-        Script("the same, stalled; reset between", seed + 1, [written("lpplr"), written("plr")]),
+        Script("learn, stalled", seed, [written("cc" + learned + "rlrr")]),
+        Script("plain runs among learning ones", 0, [written("plppllplrr", timed=True)]),
+        Script("the same, stalled; reset between", seed + 1, [written("clpplr"), written("plr")]),
         Script("unknown commands", seed + 2, [strange, plain]),
         Script("reset amid runs", seed + 3, aborted),
     ]

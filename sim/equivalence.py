@@ -353,7 +353,7 @@ class Pairs:
     def near(self, literal: int, depth: int, own: dict[int, int] | None = None) -> dict[int, int]:
         """Return next values of the registers that a literal depends on, over so many cycles.
 
-        What registers of the core hold that are further away is left open; the mutant's `own` never.
+        What registers of the core hold that are further away is left open; not so the mutant's own.
         """
         own = own or {}
         following = dict(zip(self.registers, self.following(self.golden), strict=True)) | own
@@ -394,9 +394,8 @@ def never(problems: dict[int, bytes], commands: str, folder: Path) -> set[int]:
     found = set()
     for number in problems:
         left, status = folder / f"{number}.out.aig", folder / f"{number}.txt"
-        if aiger.read(left.read_bytes()).outputs == [0]:
-            found.add(number)
-        elif status.exists() and status.read_text(encoding="utf-8").startswith("snl_UNSAT"):
+        shown = status.exists() and status.read_text(encoding="utf-8").startswith("snl_UNSAT")
+        if shown or aiger.read(left.read_bytes()).outputs == [0]:
             found.add(number)
     return found
 

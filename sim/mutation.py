@@ -207,7 +207,7 @@ def _read(line: str) -> Mutant:
     )
 
 
-def _elaborated(core: Any) -> tuple[str, dict[str, Twin]]:
+def elaborated(core: Any) -> tuple[str, dict[str, Twin]]:
     """Return a core as RTLIL, and its twins by the names of their modules."""
     ports = {}
     for path, member, value in core.signature.flatten(core):
@@ -243,7 +243,7 @@ def draw(
     more = 1 if among is None else 5
     with TemporaryDirectory() as name:
         folder = Path(name)
-        text, twins = _elaborated(core)
+        text, twins = elaborated(core)
         (folder / "core.il").write_text(relative(text), encoding="utf-8")
         yosys.run(PREPARE.format(count=more * count, seed=seed), folder)
         lines = (folder / "mutants.txt").read_text(encoding="utf-8").splitlines()

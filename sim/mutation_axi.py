@@ -95,12 +95,7 @@ def buses(mutant: Mutant) -> bool:
 
 
 def run(
-    core: AxiCore,
-    netlist: Netlist,
-    numbers: Sequence[int],
-    *,
-    more: bool = False,
-    blind: bool = False,
+    given: Sequence[Play], netlist: Netlist, numbers: Sequence[int], *, blind: bool = False
 ) -> Iterator[tuple[int, str]]:
     """Yield the numbers of the mutants that a bench tells from the core, and what it saw.
 
@@ -110,7 +105,6 @@ def run(
         If a bench fails with the core as it is.
     """
     built = build(netlist)
-    given = plays(core, more=more)
     for number in (0, *numbers):
         for play in given:
             seen = "" if blind and number else _seen(built, play, number)

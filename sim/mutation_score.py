@@ -6,11 +6,16 @@ with it by proof; what neither decides has survived.
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import warnings
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
+
+from amaranth.hdl import UnusedElaboratable
 
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.core import Core
@@ -54,6 +59,16 @@ class Subject:
         """Return the core, new each time, for it can be elaborated but once."""
         kind = AxiCore if self.bus else Core
         return kind(self.plan, self.lanes, self.neurons)
+
+    @contextlib.contextmanager
+    def looked_at(self) -> Iterator[Any]:
+        """Give a core that is not elaborated: it tells its regions and schedules."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnusedElaboratable)  # Nobody wants it itself.
+            core = self.core()
+            yield core
+            del core
+            gc.collect()
 
     def draw(self, count: int, seed: int) -> Netlist:
         """Return its netlist and mutants of it."""
@@ -114,11 +129,12 @@ class Scripted:
     """
 
     def __init__(self, subject: Subject, driver: Path, cases: Iterable[int], path: Path) -> None:
-        core = subject.core()
         self.driver, self.path = driver, path
         self.scripts: list[Script] = []
-        for k in cases:
-            self.scripts += scripts(core, draw_case(subject.plan, k), first=16 * k)
+        with subject.looked_at() as core:
+            for k in cases:
+                self.scripts += scripts(core, draw_case(subject.plan, k), first=16 * k)
+            del core
         mutation.write(self.scripts, path)
         counts = iter(mutation.counted(driver, path))
         self.cycles = 0
@@ -179,10 +195,18 @@ def by_lockstep(
 
 
 def _by_buses(
-    subject: Subject, netlist: Netlist, numbers: Sequence[int], **manner: bool
+    subject: Subject,
+    netlist: Netlist,
+    numbers: Sequence[int],
+    *,
+    more: bool = False,
+    blind: bool = False,
 ) -> Iterator[Record]:
     """Yield the records of the mutants that the benches of the buses tell from the core."""
-    for number, seen in mutation_axi.run(subject.core(), netlist, numbers, **manner):
+    with subject.looked_at() as core:
+        plays = mutation_axi.plays(core, more=more)
+        del core
+    for number, seen in mutation_axi.run(plays, netlist, numbers, blind=blind):
         yield record(subject, netlist, number, "killed", "lockstep", seen)
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from goldenspike.golden.fixed import BIT
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
 from goldenspike.hdl.cycles import LEARN, Model
+from goldenspike.hdl.units.commands import LOAD
 from goldenspike.sim.cases import draw
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ class Writer:
     def __init__(self, core: Core, case: Case, session: Session, model: Model | None) -> None:
         self.core, self.case, self.session, self.model = core, case, session, model
         self.part = Part(cycles=None if model is None else 0)
-        self.count, self.plain = 0, False
+        self.count, self.plain, self.padding = 0, False, False
         self.loaded: dict[str, list[int]] = {}
         self.load()
 
@@ -164,7 +166,9 @@ class Writer:
         reward = 0
         if self.core.plan.reward is not None:
             fmt = self.core.plan.reward.reward
-            reward = fmt.low + (0x9E3779B97F4A7C15 * (self.case.seed + 1)) % (fmt.high - fmt.low + 1)
+            reward = fmt.low + (0x9E3779B97F4A7C15 * (self.case.seed + 1)) % (
+                fmt.high - fmt.low + 1
+            )
         self.loaded = host.register_words(self.session, 0, reward)
         self.loaded |= host.weight_words(self.session)
         for region, values in self.loaded.items():
@@ -196,9 +200,27 @@ class Writer:
     def add(self, before: Session, samples: Sequence[int], digests: Any, **more: Any) -> None:
         """Add the words and digests of trials."""
         for words in host.trial_words(self.core, before, self.case.stimulus, samples, **more):
-            self.part.words.extend(words)
+            self.part.words.extend(self.padded(words) if self.padding else words)
         self.part.digests.extend(digests.reshape(-1).tolist())
         self.last = samples[-1]
+
+    def padded(self, words: list[int]) -> list[int]:
+        """Return words with ones where no neuron is, in the inputs that are spikes."""
+        found, place = list(words), 0
+        sources = {f"{p.name}_inputs": p for p in self.core.plan.sources if p.signal == BIT}
+        while place < len(words):
+            if words[place] >> 28 != LOAD:
+                place += 1
+                continue
+            region = self.core.regions[words[place] & 0xFF]
+            source = sources.get(region.name)
+            if source is not None:
+                each = region.words // self.core.plan.ticks
+                unused = host.MASK << source.size % 32 & host.MASK if source.size % 32 else 0
+                for k in range(each, region.words + 1, each):
+                    found[place + k] |= unused
+            place += 1 + region.words
+        return found
 
     def counted(self, outcome: Any, flags: tuple[int, ...]) -> None:
         """Add the cycles of trials."""
@@ -252,7 +274,9 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
         session = case.session.copy()
         writer = Writer(core, case, session, Model(core) if timed else None)
         for step in steps:
-            if step == "r" and learns:
+            if step == "o":
+                writer.padding = True
+            elif step == "r" and learns:
                 writer.readback()
             elif step == "c":
                 writer.check()
@@ -276,6 +300,6 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
         Script("learn, stalled", seed, [written("cc" + learned + "rlrr")]),
         Script("plain runs among learning ones", 0, [written("plppllplrr", timed=True)]),
         Script("the same, stalled; reset between", seed + 1, [written("clpplr"), written("plr")]),
-        Script("unknown commands", seed + 2, [strange, plain]),
+        Script("unknown commands; bits of nobody", seed + 2, [strange, plain, written("olpl")]),
         Script("reset amid runs", seed + 3, aborted),
     ]

@@ -8,6 +8,7 @@ that was interrupted goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import tomllib
@@ -77,10 +78,8 @@ def known(path: Path) -> list[Record]:
         return []
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        try:
+        with contextlib.suppress(json.JSONDecodeError):
             found.append(Record(**json.loads(line)))
-        except json.JSONDecodeError:
-            continue
     return found
 
 
@@ -101,7 +100,8 @@ def go_on(one: Subject, path: Path, *, count: int, seed: int) -> Iterator[Record
         for record in stage(one, netlist, sorted(left)):
             left.discard(record.number)
             with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record.data()) + "\n")
+                # A line of its own, even behind one that was cut short.
+                file.write(f"\n{json.dumps(record.data())}\n")
             yield record
 
 

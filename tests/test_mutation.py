@@ -1,0 +1,147 @@
+"""Mutants: which are drawn, who kills them, and that a bench that does not look kills none."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldenspike.golden import catalog
+from goldenspike.hdl import yosys
+from goldenspike.sim import equivalence, mutation, mutation_score, mutation_twins
+from goldenspike.sim.claims.networks import perturbed
+from goldenspike.sim.mutation import Mutant, Netlist
+from goldenspike.sim.mutation_score import Record, Subject
+from goldenspike.tools import mutation as command
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+COUNT = 200
+"""Mutants of the short run, which is part of every run of the tests."""
+SUBJECT = Subject("small", perturbed("node"), 2, 1)
+
+
+@pytest.fixture(scope="module", name="netlist")
+def give_netlist() -> Netlist:
+    return SUBJECT.draw(COUNT, 1)
+
+
+@pytest.fixture(scope="module", name="killed")
+def give_killed(netlist: Netlist) -> list[Record]:
+    numbers = [mutant.number for mutant in netlist.mutants]
+    return list(mutation_score.by_lockstep(SUBJECT, netlist, numbers))
+
+
+def mutants_of(netlist: Netlist, numbers: Any) -> list[Mutant]:
+    return [netlist.mutants[number - 1] for number in numbers]
+
+
+def test_the_cores_together_have_every_model() -> None:
+    """A rule or a neuron that is added needs a core here, or nobody knows whether tests see it."""
+    subjects = [command.subject(name) for name in command.subjects()]
+    assert len(subjects) >= 8
+    assert any(one.bus for one in subjects)
+    modules = set()
+    for one in subjects:
+        plan = one.plan
+        described: list[Any] = [p.params for p in plan.populations]
+        for q in plan.projections:
+            rule = q.description.rule
+            described += [rule, q.description.synapse, getattr(rule, "noise", None)]
+        if plan.reward is not None:
+            described.append(plan.reward.baseline_params)
+        modules |= {type(each).__module__ for each in described if each is not None}
+    kinds = (catalog.RULES, catalog.NEURONS, catalog.SYNAPSES, catalog.BASELINES)
+    wanted = {module.__name__ for kind in kinds for module in kind.values()}
+    assert wanted <= modules
+    cells = {cell.name for one in subjects for _, cell, _ in one.plan.cells}
+    for kind in (catalog.NOISES, catalog.OBJECTIVES):
+        names = {module.__name__.removeprefix("goldenspike.golden.") for module in kind.values()}
+        assert names <= {name.rpartition(".")[0] for name in cells}
+
+
+def test_what_is_mutated_is_what_is_exported(netlist: Netlist) -> None:
+    """But for the places in the source, Yosys is given the same text as for the Verilog."""
+    text, twins = mutation.elaborated(SUBJECT.core())
+    exported = yosys.rtlil.convert(SUBJECT.core(), name=mutation.TOP, emit_src=False)
+    assert re.sub(r"\n *attribute \\src [^\n]*", "", text) == exported
+    assert set(twins) == set(netlist.twins)
+
+
+def test_mutants_are_drawn_by_seed_and_name_places_in_the_source(netlist: Netlist) -> None:
+    assert len(netlist.mutants) == COUNT
+    assert [mutant.number for mutant in netlist.mutants] == list(range(1, COUNT + 1))
+    assert SUBJECT.draw(COUNT, 1).key == netlist.key
+    assert SUBJECT.draw(COUNT, 2).key != netlist.key
+    placed = [mutant.source for mutant in netlist.mutants if mutant.source]
+    assert len(placed) > 0.9 * COUNT
+    assert sum(place.startswith("hdl/") for place in placed) > 0.9 * len(placed)
+    for place in placed:
+        name, _, line = place.partition(":")
+        assert not name.startswith("/")
+        if name.startswith("hdl/"):
+            assert int(line) <= len((REPOSITORY / name).read_text().splitlines())
+
+
+def test_lockstep_kills_most(killed: list[Record]) -> None:
+    assert len(killed) > 0.65 * COUNT
+    assert {one.by for one in killed} <= {"lockstep", "cycles"}
+    assert any(one.detail.startswith("digest") for one in killed)
+
+
+def test_a_blind_bench_kills_none(netlist: Netlist) -> None:
+    """The mutants run, and nothing is compared: all survive, and the score fails."""
+    numbers = [mutant.number for mutant in netlist.mutants]
+    assert list(mutation_score.by_lockstep(SUBJECT, netlist, numbers, blind=True)) == []
+    left = list(mutation_score.survivors(SUBJECT, netlist, numbers))
+    assert mutation_score.score(left)[1] == 0.0
+
+
+def test_proofs_and_lockstep_never_contradict(netlist: Netlist, killed: list[Record]) -> None:
+    """What lockstep tells from the core is proved equivalent by nothing; some of the rest is."""
+    numbers = [one.number for one in killed]
+    told = mutants_of(netlist, numbers)
+    assert not any(equal for _, equal, _ in mutation_twins.decide(netlist, told))
+    left = [mutant for mutant in netlist.mutants if mutant.number not in set(numbers)]
+    # All that is known at a glance, and a few of those that engines are asked about.
+    pairs = equivalence.Pairs(netlist, [m for m in told if m.port not in equivalence.CLOCKS])
+    assert all(pairs.step(m.number) for m in told if m.port not in equivalence.CLOCKS)
+    assert list(equivalence.prove(netlist, told[::30])) == []
+    rest = equivalence.Pairs(netlist, [m for m in left if m.port not in equivalence.CLOCKS])
+    dead = sum(rest.step(m.number) == 0 for m in left if m.port not in equivalence.CLOCKS)
+    assert dead > 10
+
+
+def test_a_run_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: list[Record]
+) -> None:
+    monkeypatch.setattr(mutation_score, "STAGES", (mutation_score.by_lockstep,))
+    path = tmp_path / "results.jsonl"
+    running = command.go_on(SUBJECT, path, count=COUNT, seed=1)
+    first = [next(running) for _ in range(20)]
+    running.close()
+    with path.open("a") as file:
+        file.write('{"subject": "sm')  # Killed while it wrote.
+    again = list(command.go_on(SUBJECT, path, count=COUNT, seed=1))
+    assert again[: len(first)] == first
+    assert {one.number for one in again} == set(range(1, COUNT + 1))
+    assert len(again) == COUNT
+    assert {one.number for one in again if one.fate == "killed"} == {k.number for k in killed}
+    whole = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    assert sorted(one["number"] for one in whole) == list(range(1, COUNT + 1))
+
+
+def test_the_page_tells_the_score_and_every_survivor(
+    netlist: Netlist, killed: list[Record]
+) -> None:
+    numbers = {mutant.number for mutant in netlist.mutants} - {one.number for one in killed}
+    left = list(mutation_score.survivors(SUBJECT, netlist, sorted(numbers)))
+    page = command.report([*killed, *left], "goldenspike mutate", 1)
+    share = 100 * len(killed) / COUNT
+    assert f"**{len(killed)} of {COUNT} mutants" in page
+    assert f"{share:.2f} %" in page
+    for one in left:
+        assert one.place in page
+        assert one.source in page

@@ -64,13 +64,19 @@ class Count:
     clipped: int = 0
     largest: float = 0.0
 
-    def add(self, raw: Any, real: Any) -> None:
-        """Count raw integers and the real numbers, not 0, that they were made of."""
+    def add(self, raw: Any, real: Any, *, known: bool = False) -> None:
+        """Count raw integers and the real numbers, not 0, that they were made of.
+
+        With `known` these are from before they were stored: an end that is meant is no clipping.
+        """
         raw, real = np.asarray(raw, np.int64), np.asarray(real, np.float64)
         there = real != 0
         self.seen += int(there.sum())
         self.lost += int(((raw == 0) & there).sum())
-        self.clipped += int((at_end(raw, self.format) & there).sum())
+        ends = at_end(raw, self.format) & there
+        if known:
+            ends &= np.rint(np.ldexp(real, self.format.frac)) != raw
+        self.clipped += int(ends.sum())
         self.largest = max(self.largest, float(np.abs(real).max(initial=0.0)))
 
     def problem(self, noun: str, when: str) -> str | None:
@@ -251,7 +257,8 @@ class Watch:
             c, none = rule.factor, Nothing()
             made = [three_factor.scale(c, none, three_factor.FactorInputs(raw)) for raw in raws]
             factors = [outputs.factor for _, outputs in made]
-            self.factors[q.name].add(factors, rule.rate * reward.reward.to_float(raws))
+            real = rule.rate * reward.reward.to_float(raws)
+            self.factors[q.name].add(factors, real, known=True)
 
     def _factor(self, session: Session, q: PlannedProjection, last: dict[str, Any]) -> None:
         """Count the factors of a rule with traces, in the last tick."""
@@ -274,7 +281,7 @@ class Watch:
             part.cell.step(part.ideal, Nothing(), kind(*row))[1].factor
             for row in zip(*given.values(), strict=True)
         ]
-        self.factors[q.name].add(session.scratch(f"{q.name}.of_factor"), real)
+        self.factors[q.name].add(session.scratch(f"{q.name}.of_factor"), real, known=True)
 
     def findings(self) -> list[Finding]:
         """Return what is wrong and was not told before, for the trials that were seen so far."""

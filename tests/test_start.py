@@ -203,6 +203,9 @@ def test_counts_are_of_what_is_stored():
         "X, fxp-s4/0, 60 % of the time at the ends of its format now: the largest was 30; "
         "take fxp-s6/0"
     )
+    meant = Count(F("fxp-s4/0"))
+    meant.add([7, 7, -8, -8], [7.0, 7.6, -8.25, -9.0], known=True)
+    assert (meant.seen, meant.clipped) == (4, 2)
     rounded = Count(F("fxp-s4/0"))
     rounded.add([0] * 20, [0.25] * 20)
     assert rounded.problem("X", "now") == (
@@ -319,7 +322,7 @@ def test_the_counts_of_factors_are_exact(tmp_path):
     there = outcome.rewards != 0
     assert count.seen == there.sum() > 32
     assert count.lost == (np.array(factors)[there] == 0).sum() > 0
-    assert count.clipped == np.isin(np.array(factors), (-2, 1)).sum() > 0
+    assert 0 < count.clipped <= np.isin(np.array(factors), (-2, 1)).sum()
     session.learn(stimulus, samples)
     assert watch.factors["inputs_to_outputs"].seen == count.seen  # The first 64 trials only.
 

@@ -5,7 +5,6 @@ On a mismatch both run again with a trace of that tick, and the first write that
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,16 +16,15 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from goldenspike.golden.cache import replacing
 from goldenspike.golden.plan import Plan, Variable
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import bench, host, verilog
 from goldenspike.hdl.core import ALL, Core
 from goldenspike.sim import simulators
 from goldenspike.sim.power_up import scramble
+from goldenspike.sim.rails import Rails
 from goldenspike.sim.toolchain import Simulator
 
-BENCH = "goldenspike.sim.benches.lockstep_bench"
 TRACE_ROWS = 1 << 22
 SLOWEST = 20_000_000
 """Cycles after which a silent core is taken to hang."""
@@ -269,8 +267,8 @@ def left(
     return kept
 
 
-class Words(NamedTuple):
-    """What a simulation is given.
+class Given(NamedTuple):
+    """What golden gives a simulation: see :class:`goldenspike.sim.rails.Given`.
 
     Parameters
     ----------
@@ -286,74 +284,15 @@ class Words(NamedTuple):
     golden: Expected
     kept: dict[str, list[int]]
 
+    @property
+    def digests(self) -> list[int]:
+        """Of every tick and update."""
+        return self.golden.digests
 
-@dataclass(frozen=True)
-class Rails:
-    """The golden model beside a simulation, which runs in a process of its own.
-
-    Parameters
-    ----------
-    build
-        The simulation.
-    folder
-        Where the two leave files for one another.
-    stalls, timeout_s, waves
-        As of :func:`lockstep`.
-    """
-
-    build: simulators.Build
-    folder: Path
-    stalls: bool
-    timeout_s: float
-    waves: Path | None = None
-
-    def both(self, golden: Callable[[], Words], *plusargs: str) -> tuple[Words, dict[str, Any]]:
-        """Run golden while the simulator starts; return what golden made and what the bench saw."""
-
-        def work() -> Words:
-            counts = None
-            try:
-                given = golden()
-                hexadecimal = "".join(f"{word:08x}\n" for word in given.words)
-                (self.folder / "stimulus").write_text(hexadecimal)
-                digests = given.golden.digests
-                (self.folder / "digests").write_text("".join(f"{d:08x}\n" for d in digests))
-                expected = sum(map(len, given.kept.values()))
-                counts = {"expected": expected, "count": len(digests)}
-            finally:  # The bench waits for it, whatever happens.
-                with replacing(self.folder / "ready") as temporary:
-                    temporary.write_text(json.dumps(counts))
-            return given
-
-        with ThreadPoolExecutor(1) as pool:
-            beside = pool.submit(work)
-            try:
-                seen = self._simulate(*plusargs)
-            finally:
-                given = beside.result()
-        return given, seen
-
-    def trace(self, moment: int) -> np.ndarray:
-        """Run the simulation again; return the writes of a tick as rows of three integers."""
-        self._simulate(f"+moment={moment}", f"+trace={self.folder / 'trace'}")
-        lines = (self.folder / "trace").read_text().split()
-        return np.array(lines, np.int64).reshape(-1, 3)
-
-    def answers(self) -> list[int]:
-        """Return the words that the core answered."""
-        return [int(word, 16) for word in (self.folder / "answers").read_text().split()]
-
-    def _simulate(self, *more: str) -> dict[str, Any]:
-        names = ("stimulus", "answers", "digests")
-        files = [f"+{name}={self.folder / name}" for name in names]
-        return simulators.run(
-            self.build,
-            BENCH,
-            parameters={"ready": str(self.folder / "ready"), "limit": SLOWEST},
-            plusargs=[*files, *([] if self.stalls else ["+unstalled"]), *more],
-            timeout_s=self.timeout_s,
-            waves=self.waves,
-        )
+    @property
+    def answers(self) -> int:
+        """How many words are answered."""
+        return sum(map(len, self.kept.values()))
 
 
 def lockstep(
@@ -407,16 +346,16 @@ def lockstep(
     runs = learning(samples) if runs is None else runs
     before = session.copy()
 
-    def golden_rail() -> Words:
+    def golden_rail() -> Given:
         words = script(core, before, stimulus, runs, external)
         golden = expect(session, stimulus, runs, external)
         kept = left(session, stimulus, runs, golden)
         for region in kept:
             words += host.read(core, region)
-        return Words(words, golden, kept)
+        return Given(words, golden, kept)
 
     with TemporaryDirectory() as name:
-        rails = Rails(build, Path(name), stalls, timeout_s, waves)
+        rails = Rails(build, Path(name), SLOWEST, stalls, timeout_s, waves)
         given, seen = rails.both(golden_rail)
         golden, compared = given.golden, given.kept
         mismatch = None
@@ -439,7 +378,7 @@ def lockstep(
         sum(run.kind != "reset" for run in runs),
         len(golden.digests),
         seen.get("cycles", 0),
-        sum(map(len, compared.values())),
+        given.answers,
         sum(golden.digests) & host.MASK,
         mismatch,
         seen.get("busy", 0),
@@ -473,12 +412,12 @@ def clocks(
     kind = "learn" if learning else "plain"
     runs = [Run(kind, int(sample)) for sample in samples]
 
-    def golden_rail() -> Words:
+    def golden_rail() -> Given:
         words = script(core, session.copy(), stimulus, runs, None)
-        return Words(words, expect(session, stimulus, runs, None), {})
+        return Given(words, expect(session, stimulus, runs, None), {})
 
     with TemporaryDirectory() as name:
-        rails = Rails(build, Path(name), stalls=False, timeout_s=timeout_s)
+        rails = Rails(build, Path(name), SLOWEST, stalls=False, timeout_s=timeout_s)
         _, seen = rails.both(golden_rail, f"+ticks={rails.folder / 'ticks'}")
         if "cycles" not in seen:
             raise LockstepError(f"Core must do as the golden model does, but did not: {seen}")

@@ -50,7 +50,7 @@ FAULTS = {
             "self.tick - self.read_delay)",
             "self.tick - self.read_delay[:7])",
         ),
-        *(8, "long"),
+        *(20, "long", "traced"),
     ),
     "words of rounding repeat after 64 ticks": Fault(
         "units/sequencer.py",
@@ -80,7 +80,7 @@ FAULTS = {
         "units/synapses.py",
         "row.eq(rows.o.payload.row),\n",
         "row.eq(rows.o.payload.row[:7]),\n",
-        *(6, "wide"),
+        *(66, "wide", "rewarded"),
     ),
     "a plain run goes on from the state of the trial before": Fault(
         "units/sequencer.py",

@@ -45,18 +45,16 @@ FAULTS = {
         *(62, "wide", "rewarded"),
     ),
     "delays lose their highest bit": Fault(
-        *(
-            "units/population.py",
-            "self.tick - self.read_delay)",
-            "self.tick - self.read_delay[:7])",
-        ),
-        *(20, "long", "traced"),
+        "core.py",
+        "self.sequencer.bases[population.name] - words * delay",
+        "self.sequencer.bases[population.name] - words * (delay & 127)",
+        *(88, "long", "rewarded"),
     ),
     "words of rounding repeat after 64 ticks": Fault(
         "units/sequencer.py",
         "unit.high.eq(tick << 16 if renewed else 0)",
         "unit.high.eq(tick[:6] << 16 if renewed else 0)",
-        *(52, "long", "traced"),
+        *(10, "long", "traced"),
     ),
     "words of noise repeat after 256 ticks": Fault(
         "units/population.py",

@@ -21,176 +21,20 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Iterator
-from dataclasses import is_dataclass
 from itertools import product
 from typing import Any
 
 from goldenspike.golden import catalog
-from goldenspike.golden.domains import Between, Formats, OneOf, Whole, domains
-from goldenspike.golden.fixed import BIT, WIDEST, Format, Overflow, Rounding
-from goldenspike.golden.network import LONGEST, Network, Population, Projection, Reward, Source
+from goldenspike.golden.fixed import BIT, Overflow, Rounding
+from goldenspike.golden.network import LONGEST
 from goldenspike.golden.planned import Plan, PlannedPopulation, PlannedProjection
 from goldenspike.hdl.catalog import TWINS
 from goldenspike.hdl.core import LANES
 from goldenspike.sim.cases import Case
+from goldenspike.sim.corners import Bin, classed, corners_of, descriptions, every_corner, word
 
-Bin = tuple[Any, ...]
 TRACE_ROWS = 1 << 20
 """Writes of a case's golden run that are looked at."""
-REGISTRIES = (
-    *(catalog.NEURONS, catalog.RULES, catalog.SYNAPSES, catalog.NOISES, catalog.BASELINES),
-)
-DESCRIPTIONS = (
-    *(Network, Population, Projection, Reward, Source),
-    *(module.Params for registry in REGISTRIES for module in registry.values()),
-)
-NEAR = 1 / 32
-"""How near to an end of its domain a number is to be near it."""
-
-
-WIDTHS = {
-    "1 bit": (1, 1),
-    "2 to 16 bits": (2, 16),
-    "17 to 32 bits": (17, 32),
-    "over 32 bits": (33, WIDEST),
-}
-
-
-def classed(classes: dict[str, tuple[int, int]], value: int) -> str:
-    """Return the class of a number."""
-    return next(name for name, (low, high) in classes.items() if low <= value <= high)
-
-
-def of_number(domain: Between, value: float) -> str:
-    """Return the corner that a real number is at."""
-    if value in (domain.low, domain.high, 0):
-        return f"{value:g}"
-    if domain.high == 1 and value > 1 - NEAR:
-        return "near 1"
-    if domain.high == 1 and value < NEAR:
-        return "near 0"
-    if domain.low < 0 and value < 0:
-        return "below 0"
-    return "between"
-
-
-def _numbers(domain: Between) -> list[str]:
-    found = ["between"]
-    found += [f"{end:g}" for end in (domain.low, domain.high) if end in domain]
-    if domain.high == 1:
-        found += ["near 0", "near 1"]
-    if domain.low < 0:
-        found += ["below 0", "0"]
-    return found
-
-
-def of_whole(domain: Whole, value: int) -> str:
-    """Return the class that an integer is in."""
-    if value in (domain.low, domain.high):
-        return str(value)
-    for limit in (2, 16, 256):
-        if value < limit:
-            return f"below {limit}"
-    return "large"
-
-
-def _wholes(domain: Whole) -> list[str]:
-    ends = [domain.low, domain.low + 1, 2, 20, 1000, domain.high]
-    inside = [value for value in ends if domain.low <= value <= domain.high]
-    return sorted({of_whole(domain, value) for value in inside})
-
-
-def of_width(fmt: Format) -> str:
-    """Return the class of a format's width."""
-    return classed(WIDTHS, fmt.width)
-
-
-def of_fraction(fmt: Format) -> str:
-    """Return the class of a format's fraction bits."""
-    if fmt.frac <= 0:
-        return "fraction below 0" if fmt.frac else "no fraction"
-    return "fraction within" if fmt.frac < fmt.width else "fraction all, or beyond"
-
-
-FRACTIONS = ("fraction below 0", "no fraction", "fraction within", "fraction all, or beyond")
-
-
-def _declared(described: type, name: str) -> type:
-    """Return the class that declares a field: rules share most of theirs."""
-    found = [base for base in described.__mro__ if name in vars(base).get("__annotations__", {})]
-    return found[0]
-
-
-def _title(described: type) -> str:
-    module = described.__module__.rpartition(".")[2]
-    return module if described.__name__ == "Params" else described.__name__
-
-
-def _corners(domain: Any) -> list[str]:
-    """Return the corners of a domain."""
-    if isinstance(domain, OneOf):
-        return [_word(option) for option in domain.options]
-    if isinstance(domain, Between):
-        return _numbers(domain)
-    if isinstance(domain, Whole):
-        return _wholes(domain)
-    if isinstance(domain, Formats):
-        signs = ["signed", "unsigned"] if domain.signed is None and not domain.behind else []
-        return [*signs, *WIDTHS, *([] if domain.behind or domain.fracs else FRACTIONS)]
-    return []
-
-
-def _word(value: Any) -> str:
-    return value.name.lower() if hasattr(value, "name") else str(value).lower()
-
-
-def _of_value(domain: Any, value: Any) -> list[str]:
-    """Return the corners that a value is at."""
-    if isinstance(domain, OneOf):
-        return [_word(value)]
-    if isinstance(domain, Between):
-        return [of_number(domain, value)]
-    if isinstance(domain, Whole):
-        return [of_whole(domain, value)]
-    if isinstance(domain, Formats):
-        return ["signed" if value.signed else "unsigned", of_width(value), of_fraction(value)]
-    return []
-
-
-def _fields() -> Iterator[Bin]:
-    """Yield the corners of all fields."""
-    for described in DESCRIPTIONS:
-        for name, domain in domains(described).items():
-            for corner in _corners(domain):
-                yield "field", _title(_declared(described, name)), name, corner
-
-
-def _of_description(described: Any) -> Iterator[Bin]:
-    """Yield the corners that a description's fields are at."""
-    for name, domain in domains(type(described)).items():
-        value = getattr(described, name)
-        if value is not None:
-            title = _title(_declared(type(described), name))
-            yield from (("field", title, name, corner) for corner in _of_value(domain, value))
-
-
-def _described(network: Network) -> Iterator[Any]:
-    """Yield all descriptions of a network."""
-    yield network
-    for p in network.populations:
-        yield from (p, p.model)
-    for q in network.projections:
-        yield q
-        for one in (q.synapse, q.rule):
-            if one is not None:
-                yield one
-                noise = getattr(one, "noise", None)
-                if is_dataclass(noise):
-                    yield noise
-    if network.reward is not None:
-        yield from (network.reward, network.reward.baseline)
-
-
 DELAYS = {"0": (0, 0), "1": (1, 1), "2 and more": (2, LONGEST)}
 LONG_DELAYS = {"0": (0, 0), "1 to 127": (1, 127), "128 and more": (128, LONGEST)}
 COUNTS = {
@@ -237,8 +81,8 @@ NEURONS = tuple(name for name, m in catalog.NEURONS.items() if m.RECEPTORS)
 def _crosses() -> Iterator[Bin]:
     """Yield what models meet."""
     rules = (*catalog.RULES, "none")
-    yield from (("rule", *one) for one in product(catalog.RULES, map(_word, Rounding)))
-    yield from (("rule", *one) for one in product(catalog.RULES, map(_word, Overflow)))
+    yield from (("rule", *one) for one in product(catalog.RULES, map(word, Rounding)))
+    yield from (("rule", *one) for one in product(catalog.RULES, map(word, Overflow)))
     yield from (("rule", rule, "filter", kind) for rule, kind in product(rules, FILTERS))
     yield from (("rule", rule, "delay", word) for rule, word in product(rules, DELAYS))
     yield from (("rule", rule, "lanes", word) for rule, word in product(rules, FEW))
@@ -271,8 +115,8 @@ def _of_rule(case: Case, q: PlannedProjection) -> Iterator[Bin]:
     params = q.description.rule
     name = "none" if params is None else _module(params)
     if params is not None:
-        yield "rule", name, _word(params.rounding)
-        yield "rule", name, _word(params.overflow)
+        yield "rule", name, word(params.rounding)
+        yield "rule", name, word(params.overflow)
         yield "size", "interval", classed(INTERVALS, params.interval)
     yield "rule", name, "filter", "none" if q.filter is None else _module(q.description.synapse)
     yield "rule", name, "delay", classed(DELAYS, q.delay)
@@ -306,8 +150,8 @@ def of_network(case: Case) -> set[Bin]:
     """Return the bins that a case has by its description."""
     plan = case.plan
     found: set[Bin] = set()
-    for described in _described(case.network):
-        found |= set(_of_description(described))
+    for described in descriptions(case.network):
+        found |= set(corners_of(described))
     found |= {("cell", cell.name) for _, cell, _ in plan.cells}
     for p in plan.neurons:
         found.add(("neurons", _module(p.params), "a cycle", classed(FEW, case.neurons)))
@@ -398,9 +242,9 @@ def of_run(case: Case) -> set[Bin]:
     if any((w != session.arrays[f"{name}.w"]).any() for name, w in before.items()):
         found.add(("size", "learned"))
     crossed = first + len(case.samples)
-    for word, power in (("2**8", 1 << 8), ("2**16", 1 << 16), ("2**32", 1 << 32)):
-        if first < power <= crossed:
-            found.add(("size", "trial", word))
+    for bits in (8, 16, 32):
+        if first < 1 << bits <= crossed:
+            found.add(("size", "trial", f"2**{bits}"))
     intervals = {
         q.description.rule.interval for q in plan.projections if q.description.rule is not None
     } - {1}
@@ -423,7 +267,7 @@ def _ends() -> Iterator[Bin]:
 @functools.cache
 def _every() -> frozenset[Bin]:
     """Return all bins, those that cannot be reached among them."""
-    return frozenset((*_fields(), *_crosses(), *_ends(), *(("cell", name) for name in TWINS)))
+    return frozenset((*every_corner(), *_crosses(), *_ends(), *(("cell", name) for name in TWINS)))
 
 
 @functools.cache

@@ -25,6 +25,7 @@ from goldenspike.golden.neurons import lif
 from goldenspike.golden.plan import plan
 from goldenspike.sim import coverage
 from goldenspike.sim.cases import draw, random_case
+from goldenspike.sim.corners import DESCRIPTIONS
 from goldenspike.sim.drawing import Drawing, corners
 from goldenspike.sim.drawn import draw_network
 
@@ -67,7 +68,7 @@ def test_corners_are_ends_zero_powers_and_one_off() -> None:
     assert {1, 2, 127, 128, 129, 254, 255} <= set(corners(0, 255))
 
 
-DESCRIBED = coverage.DESCRIPTIONS
+DESCRIBED = DESCRIPTIONS
 
 
 @pytest.mark.parametrize("described", DESCRIBED, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")

@@ -8,7 +8,7 @@ import pytest
 
 from goldenspike.sim import coverage, fuzz
 from goldenspike.sim.cases import random_case
-from goldenspike.sim.drawn import SIZES
+from goldenspike.sim.drawn_graph import SIZES
 
 
 def seeds(text: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from amaranth.hdl import UnusedElaboratable
 from goldenspike.golden.parameters import choice
 from goldenspike.sim import coverage, fuzz, simulators
 from goldenspike.sim.cases import random_case
-from goldenspike.sim.drawn import SIZES
+from goldenspike.sim.drawn_graph import SIZES
 from goldenspike.tools import console
 from goldenspike.tools.console import InputError, input_errors
 

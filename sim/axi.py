@@ -167,8 +167,13 @@ def trials(
     """
     before = session.copy()
     rows = TRACE_ROWS * len(samples)
-    more = {"traced": True, "trace_rows": rows, "record": True, "external": external}
-    outcome = session.learn(stimulus, samples, **more)
+    more: dict[str, Any] = {"traced": True, "record": True, "external": external}
+    while True:
+        outcome = session.learn(stimulus, samples, trace_rows=rows, **more)
+        if len(outcome.trace) < rows:
+            break
+        session.restore(before.save())  # The trace was full: some of the spikes were not seen.
+        rows *= 2
     condition = stimulus.condition(samples[-1])
     words = host.weight_words(session) | host.result_words(session, outcome, condition)
     loaded = host.register_words(before, 0) | host.weight_words(before)

@@ -53,7 +53,7 @@ def draw_case(plan: Plan, seed: int) -> Case:
     """Return random weights, states and inputs, half of them from the corners of their formats."""
     random = np.random.default_rng((seed, 4))
     session = Session(plan, int(random.integers(1 << 32)), "python")
-    session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2, random.integers(1 << 32)]))
+    session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2, int(random.integers(1 << 32))]))
     for q in plan.projections:
         if q.mirror is None:
             _fill(session, q, random)

@@ -241,6 +241,33 @@ def coverage(
     return work.cover(seeds, size=size, report=json)
 
 
+@_command("mutate", "mutate coded deep --count 50", "mutate --report docs/mutation.md")
+def mutate(
+    cores: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CORE]...", help="Cores, by name; by default all.", show_default=False
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(help="Faults of each core.", min=1, max=10000)] = 200,
+    seed: Annotated[int, typer.Option(help="Of the draw.", min=1)] = 1,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of results, to go on with.", show_default="results.jsonl in build/mutation"
+        ),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the table to this .md file.")] = None,
+) -> int:
+    """Draw single faults in the netlists of cores, and tell which of our checks kills each.
+
+    Ends with status 1 if fewer than 99 % of those are killed that are not proved equivalent.
+    """
+    from goldenspike.tools import mutation as work
+
+    return work.run(cores or [], count=count, seed=seed, results=results, page=report)
+
+
 @_command(
     "verilog digits",
     "verilog digits --bus axi --header firmware/digits.h",
@@ -656,13 +683,14 @@ def _failure(error: RuntimeError) -> int:
     """Tell of a missing tool or a failed one; any other error is ours and keeps its traceback."""
     from goldenspike.hdl.catalog import MissingTwinError
     from goldenspike.sim.lockstep import LockstepError
+    from goldenspike.sim.mutation import MutationError
     from goldenspike.sim.simulators import MissingToolError, SimulationError
     from goldenspike.tools.link import LinkError
 
     if isinstance(error, (MissingToolError, MissingTwinError)):
         complain(error)
         return BAD_INPUT
-    if isinstance(error, (LinkError, LockstepError, SimulationError)):
+    if isinstance(error, (LinkError, LockstepError, MutationError, SimulationError)):
         complain(error)
         return FAILED
     raise error

@@ -1,6 +1,6 @@
 """``goldenspike mutate``: how many single faults in the netlists of cores our checks tell.
 
-    python -m goldenspike.tools.mutation --report docs/mutation.md
+    goldenspike mutate --report docs/mutation.md
 
 Yosys draws the faults. Each result is added to a file of JSON lines as soon as it is known; a run
 that was interrupted goes on where it was.
@@ -11,13 +11,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from goldenspike.golden.cache import cache_root
 from goldenspike.golden.network import read_network
@@ -27,7 +25,6 @@ from goldenspike.sim import mutation_score
 from goldenspike.sim.mutation_score import Record, Subject
 from goldenspike.tools import console, mutants
 
-COUNT, SEED = 200, 1
 WANTED = 0.99
 """The share of mutants, those proved equivalent left out, that must be killed."""
 COLUMNS = ("lockstep", "cycles", "proof", "equivalent", "survived")
@@ -196,24 +193,7 @@ def run(names: list[str], *, count: int, seed: int, results: Path | None, page: 
     return 0 if share >= WANTED else 1
 
 
-def mutate(
-    cores: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CORE]...", help="Cores, by name; by default all.", show_default=False
-        ),
-    ] = None,
-    count: Annotated[int, typer.Option(help="Mutants of each core.", min=1, max=60000)] = COUNT,
-    seed: Annotated[int, typer.Option(help="Of the draw.", min=1)] = SEED,
-    results: Annotated[
-        Path | None,
-        typer.Option(help="File of results, to go on with.", show_default="build/mutation"),
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the table to this .md file.")] = None,
-) -> int:
-    """Draw single faults in the netlists of cores, and tell which of our checks kills each."""
-    return run(cores or [], count=count, seed=seed, results=results, page=report)
-
-
 if __name__ == "__main__":
-    raise SystemExit(typer.run(mutate))
+    from goldenspike.tools.cli import main
+
+    raise SystemExit(main(["mutate", *sys.argv[1:]]))

@@ -32,18 +32,26 @@ flatten
 opt_clean
 write_rtlil flat.il
 """
+# Registers begin with 0, inverted where they began with 1. After that nothing says how they begin,
+# so no pass may tell from it what they are: `opt_dff`, a part of `opt`, would.
 CIRCUIT = """read_rtlil opened.il
 opt_clean
 dffunmap
-opt -fast
+zinit -all
+setattr -unset init w:*
+opt_expr
+opt_merge
+opt_clean
 techmap
-opt -fast
+opt_expr
+opt_merge
+opt_clean
 simplemap
 dffunmap
 aigmap
 opt_clean
 setundef -undriven -zero
-write_aiger -I -zinit -no-startoffset -map circuit.aim circuit.aig
+write_aiger -no-startoffset -map circuit.aim circuit.aig
 """
 MASKED = {
     "digest": "tick",

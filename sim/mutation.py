@@ -181,7 +181,10 @@ def relative(text: str) -> str:
 
     def short(found: re.Match[str]) -> str:
         places = found[1].split("|")
-        kept = [re.sub(r"^.*/site-packages/", "", p.removeprefix(f"{root}/")) for p in places]
+        kept = [
+            re.sub(r"^.*/(site-packages|python3[.]\d+)/", "", p.removeprefix(f"{root}/"))
+            for p in places
+        ]
         return f'attribute \\src "{"|".join(kept)}"'
 
     return re.sub(r'attribute \\src "([^"]*)"', short, text)

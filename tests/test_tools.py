@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -34,7 +35,18 @@ from goldenspike.tools.cli import main
 from goldenspike.tools.job import prepare
 from goldenspike.tools.training import History
 
-COMMANDS = ("demo", "learn", "cosim", "prove", "verilog", "models", "reproduce", "bench", "cycles")
+COMMANDS = (
+    "demo",
+    "learn",
+    "cosim",
+    "prove",
+    "certify",
+    "verilog",
+    "models",
+    "reproduce",
+    "bench",
+    "cycles",
+)
 
 # Werfel's perceptron in small: 3 inputs, 2 outputs, a trial of one tick.
 SMALL = """
@@ -79,6 +91,22 @@ def write_small(folder: Path, weight: int = 9, rounding: str = "half_even") -> s
 @pytest.fixture
 def small(tmp_path) -> str:
     return write_small(tmp_path)
+
+
+@pytest.fixture
+def records(tmp_path) -> list[str]:
+    """Return the options that have JSON and JUnit XML written to a folder that is not there."""
+    return ["--json", str(tmp_path / "new" / "x.json"), "--junit", str(tmp_path / "new" / "x.xml")]
+
+
+def recorded(folder: Path) -> tuple[dict[str, Any], list[tuple[str, str | None]]]:
+    """Return what was written as JSON, and each test case with its failure, if it has one."""
+    data = json.loads((folder / "new" / "x.json").read_text())
+    cases = []
+    for case in ET.parse(folder / "new" / "x.xml").getroot().iter("testcase"):
+        failure = case.find("failure")
+        cases.append((str(case.get("name")), None if failure is None else failure.get("message")))
+    return data, cases
 
 
 @pytest.fixture
@@ -242,6 +270,58 @@ def test_cosim_starts_at_a_later_trial_and_records_waves(small, out, capsys):
     assert "$var" in waves.read_text()[:100_000]
 
 
+def test_cosim_writes_what_it_saw_as_json_and_junit(small, records, tmp_path):
+    options = ["--simulator", "icarus", "--trials", "12", "--lanes", "2"]
+    assert main(["cosim", small, *options, *records]) == 0
+    data, cases = recorded(tmp_path)
+    assert (data["format"], data["passed"], data["agree"]) == ("goldenspike-cosim/1", True, True)
+    assert (data["experiment"], data["seed"], data["trials"]) == ("small", 3, 12)
+    assert (data["lanes"], data["neurons"], data["stalls"], data["first"]) == (2, 1, True, 0)
+    assert {"goldenspike", "icarus", "cocotb"} <= set(data["versions"])
+    (run,) = data["runs"]
+    assert (run["simulator"], run["trials"], run["ticks"], run["problem"]) == (
+        *("icarus", 12, 36),
+        None,
+    )
+    assert len(run["digest"]) == 8
+    assert cases == [("lockstep on icarus", None)]
+
+
+def test_cosim_writes_a_mismatch_and_its_replay(small, records, tmp_path, monkeypatch):
+    def seen(*_: Any, simulator: str, **__: Any) -> lockstep.Report:
+        found = lockstep.Mismatch(3, "update", "a.w", (2,), 5, 4) if simulator == "icarus" else None
+        digest = 8 if simulator == "icarus" else 7
+        return lockstep.Report(simulator, 8, 10, 30, 1, 1, digest, found)
+
+    monkeypatch.setattr(lockstep, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(lockstep, "lockstep", seen)
+    assert main(["cosim", small, "--simulator", "both", "--trials", "10", *records]) == 1
+    data, cases = recorded(tmp_path)
+    problem = "trial 3, update: a.w[2]: golden 5, hardware 4"
+    assert (data["passed"], data["agree"]) == (False, False)
+    assert [run["problem"] for run in data["runs"]] == [None, problem]
+    assert data["runs"][1]["replay"].startswith("goldenspike cosim ")
+    assert cases == [
+        ("lockstep on verilator", None),
+        ("lockstep on icarus", problem),
+        ("simulators agree", "The simulators' digests differ"),
+    ]
+
+
+@pytest.mark.parametrize("command", [["cosim", "linear_node"], ["prove", "linear_node"]])
+@pytest.mark.parametrize("option", ["--json", "--junit"])
+def test_a_record_that_cannot_be_written_is_told_before_any_work(
+    option, command, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(cosim, "run", None)
+    monkeypatch.setattr("goldenspike.tools.prove.run", None)
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "x.json", tmp_path):
+        assert main([*command, option, str(path)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert str(path) in line
+
+
 @pytest.mark.parametrize("stalls", [True, False])
 def test_cosim_tells_of_a_mismatch_and_how_to_replay_it(stalls, small, capsys, monkeypatch):
     def differs(session: Session, stimulus: Any, samples: Any, **_: Any) -> lockstep.Report:
@@ -285,9 +365,38 @@ def test_prove_proves_the_parts_of_an_experiment(small, capsys):
     assert f"{count} of {count} proved" in printed
 
 
+def test_prove_keeps_proofs_and_proves_again_if_asked(small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("goldenspike.sim.kept.place", lambda: tmp_path / "kept")
+    count = len(prepare(small).plan.cells)
+
+    def printed(*options: str) -> str:
+        assert main(["prove", small, *options]) == 0
+        return capsys.readouterr().out
+
+    printed()
+    monkeypatch.setattr("goldenspike.hdl.yosys.smt2", None)
+    told = f"{count} of {count} proved, {count} of them by proofs that were kept"
+    assert told in printed()
+    with pytest.raises(TypeError):
+        main(["prove", small, "--fresh"])
+
+
+def test_prove_writes_proofs_as_json_and_junit(small, records, tmp_path, capsys):
+    assert main(["prove", small, "--solver", "bitwuzla", "--jobs", "2", *records]) == 0
+    assert "by bitwuzla" in capsys.readouterr().out
+    data, cases = recorded(tmp_path)
+    assert (data["format"], data["passed"]) == ("goldenspike-prove/1", True)
+    assert data["solver"] == "bitwuzla"
+    assert {"bitwuzla", "z3", "yosys", "amaranth", "goldenspike"} <= set(data["versions"])
+    count = len(prepare(small).plan.cells)
+    assert len(data["proofs"]) == len(cases) == count
+    assert {proof["status"] for proof in data["proofs"]} == {"proved"}
+    assert {message for _, message in cases} == {None}
+
+
 def test_prove_takes_the_catalog_by_default_and_with_all(monkeypatch):
     asked = []
-    monkeypatch.setattr(proof, "prove_all", lambda cases: asked.append(cases) or [])
+    monkeypatch.setattr(proof, "prove_all", lambda cases, **_: asked.append(cases) or [])
     assert main(["prove"]) == 0
     assert asked[-1] == proof.catalog_cases()
     assert main(["prove", "--all"]) == 0
@@ -295,7 +404,7 @@ def test_prove_takes_the_catalog_by_default_and_with_all(monkeypatch):
     assert any(where.startswith("linear_node: ") for where, _, _ in asked[-1])
 
 
-def test_prove_checks_the_sequencer(capsys, monkeypatch):
+def test_prove_checks_the_sequencer(records, tmp_path, capsys, monkeypatch):
     names = {"core: none": "proved", "rows: spikes": "bounded", "filter": "failed"}
     monkeypatch.setattr(claims, "PROPERTIES", {n: formal.Property(n, formal.Bench) for n in names})
 
@@ -305,7 +414,11 @@ def test_prove_checks_the_sequencer(capsys, monkeypatch):
         return formal.Outcome(one.name, names[one.name], 2, 0.5, 3, 4, broken, trace)
 
     monkeypatch.setattr(formal, "check", checked)
-    assert main(["prove", "--sequencer"]) == 1
+    assert main(["prove", "--sequencer", *records]) == 1
+    data, cases = recorded(tmp_path)
+    assert data["format"] == "goldenspike-prove-sequencer/1"
+    assert [one["status"] for one in data["properties"]] == ["proved", "bounded", "failed"]
+    assert cases[2] == ("filter", "filter: kept_once is false in cycle 1")
     printed = capsys.readouterr().out
     assert "2 cycles" in printed
     assert "1 proved for all time, 1 for so many cycles, 1 not" in printed
@@ -317,14 +430,19 @@ def test_prove_checks_the_sequencer_alone(small, capsys):
     assert "--sequencer must stand alone" in capsys.readouterr().err
 
 
-def test_prove_prints_a_counterexample(small, capsys, monkeypatch):
-    def fails(cases: Any) -> Any:
+def test_prove_prints_a_counterexample(small, records, tmp_path, capsys, monkeypatch):
+    def fails(cases: Any, **_: Any) -> Any:
         where, cell, constants = cases[0]
         both = proof.Counterexample({"current": 7}, {"y_next": 1}, {"y_next": 2})
         yield proof.Proof(where, cell, constants, "counterexample", 0.5, "sat", 9, both)
 
     monkeypatch.setattr(proof, "prove_all", fails)
-    assert main(["prove", small]) == 1
+    assert main(["prove", small, *records]) == 1
+    data, ((_, message),) = recorded(tmp_path)
+    assert data["passed"] is False
+    found = {"inputs": {"current": 7}, "golden": {"y_next": 1}, "twin": {"y_next": 2}}
+    assert data["proofs"][0]["counterexample"] == found
+    assert "counterexample, with" in message
     printed = capsys.readouterr().out
     assert "0 of 1 proved" in printed
     assert "current = 7" in printed

@@ -54,6 +54,16 @@ Seed = Annotated[
 ]
 Lanes = Annotated[int, typer.Option(help="Synapses a clock cycle: 1, 2, 4, 8, 16 or 32.")]
 Neurons = Annotated[int, typer.Option(help="Neurons a clock cycle: as many as lanes, or fewer.")]
+Json = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the outcome as JSON too.", dir_okay=False),
+]
+Junit = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit", metavar="FILE", help="Write it as JUnit XML, for CI servers.", dir_okay=False
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder of the results.", show_default="build/NAME", file_okay=False),
@@ -147,12 +157,15 @@ def cosim(
     from_trial: Annotated[
         int, typer.Option(help="Golden learns that many trials alone first.", min=0)
     ] = 0,
+    json: Json = None,
+    junit: Junit = None,
 ) -> int:
     """Run model and hardware in lockstep, one digest a tick.
 
     Names the first write that differs, if any, and the command that replays it.
     """
     from goldenspike.tools import cosim as work
+    from goldenspike.tools.records import Records
 
     return work.run(
         experiment,
@@ -165,10 +178,17 @@ def cosim(
         waves=waves,
         stalls=stalls,
         first=from_trial,
+        records=Records("cosim", json, junit),
     )
 
 
-@_command("prove", "prove digits", "prove --all", "prove --sequencer")
+@_command(
+    "prove",
+    "prove digits",
+    "prove digits --solver bitwuzla",
+    "prove --all --junit build/prove.xml",
+    "prove --sequencer",
+)
 def prove(
     experiments: Annotated[
         list[str] | None,
@@ -189,15 +209,107 @@ def prove(
             "memory ports, schedules.",
         ),
     ] = False,
+    solver: Annotated[
+        Literal["z3", "bitwuzla", "cvc5"],
+        typer.Option(help="Who answers: the others are a second opinion."),
+    ] = "z3",
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Processes that prove.", show_default="one a processor", min=1),
+    ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Prove again what is kept as proved and has not changed."),
+    ] = False,
+    json: Json = None,
+    junit: Junit = None,
 ) -> int:
-    """Prove, for all inputs, that the hardware's parts equal the model's."""
+    """Prove, for all inputs, that the hardware's parts equal the model's.
+
+    Proofs are kept; what has not changed since is not proved again.
+    """
     from goldenspike.tools import prove as work
+    from goldenspike.tools.records import Records
 
     if sequencer:
-        if experiments or everything:
-            raise InputError("--sequencer must stand alone, without EXPERIMENT or --all")
-        return work.check()
-    return work.run(experiments or [], everything=everything)
+        if experiments or everything or solver != "z3" or jobs is not None or fresh:
+            raise InputError(
+                "--sequencer must stand alone, without EXPERIMENT, --all, --solver, --jobs, --fresh"
+            )
+        return work.check(records=Records("prove-sequencer", json, junit))
+    return work.run(
+        experiments or [],
+        everything=everything,
+        solver=solver,
+        jobs=jobs,
+        fresh=fresh,
+        records=Records("prove", json, junit),
+    )
+
+
+@_command(
+    "certify mine.toml",
+    "certify digits --lanes 4 --time 600 --out build/digits_certificate",
+    "certify --check build/digits_certificate fpga/digits_core.v",
+    "certify --check build/digits_certificate --replay",
+)
+def certify(
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[EXPERIMENT]",
+            help="A shipped experiment, or a TOML file, which needs no task; with --check a "
+            "Verilog file.",
+            show_default=False,
+        ),
+    ] = None,
+    lanes: Lanes = 8,
+    neurons: Neurons = 1,
+    trials: Annotated[
+        int, typer.Option(help="Learning trials of each run in lockstep.", min=2)
+    ] = 3,
+    time: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Limit of the sequencer's claims.", min=0)
+    ] = 120.0,
+    seed: Seed = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Prove again what is kept as proved.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the certificate.",
+            show_default="build/NAME/certificate",
+            file_okay=False,
+        ),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Tell whether a Verilog file is the one that this certifies.",
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="With --check: make all checks again.")
+    ] = False,
+) -> int:
+    """Check a network and its hardware in every way, and write a certificate.
+
+    Proves its parts; lets four readers read its Verilog, and two simulators run it beside the
+    golden model, stalled and not, with resets; checks the sequencer's claims at its own shape, as
+    far as the time allows. Ends with status 1 if a check failed; the certificate says so too.
+    """
+    from goldenspike.tools import certify as work
+
+    if check is not None:
+        return work.compare(check, Path(experiment) if experiment else None, replay=replay)
+    if experiment is None or replay:
+        raise InputError("certify must have an EXPERIMENT, or --check FOLDER")
+    asked = work.Asked(lanes, neurons, seed, trials, time)
+    return work.run(experiment, asked, fresh=fresh, out=out)
 
 
 @_command("fuzz --seeds 0:20", "fuzz --seeds 0:1000 --log build/fuzz.jsonl")

@@ -1,7 +1,19 @@
-"""``goldenspike cosim``: golden model and hardware learn the same trials in lockstep."""
+"""``goldenspike cosim``: golden model and hardware learn the same trials in lockstep.
+
+With ``--json`` it writes, of format ``goldenspike-cosim/1``::
+
+    format, passed, versions
+    experiment, seed, lanes, neurons, stalls, first (trial), trials (asked for)
+    runs            a list, one for each simulator: simulator, trials, ticks, cycles and busy (those
+                    of trials alone), words (read back and compared), digest (the sum of those of
+                    all ticks, in hex), and problem and replay: null, or what differs first and the
+                    command that shows it
+    agree           whether the simulators' digests are the same
+"""
 
 from __future__ import annotations
 
+import importlib.metadata
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +29,7 @@ from goldenspike.sim.toolchain import SIMULATORS, Simulator
 from goldenspike.tools import console, results
 from goldenspike.tools.console import InputError, input_errors
 from goldenspike.tools.job import Job, prepare, warn, warn_of_start
+from goldenspike.tools.records import Check, Records
 from goldenspike.tools.training import watched
 
 TRIALS = 50
@@ -72,6 +85,7 @@ def run(
     waves: Path | None = None,
     stalls: bool = True,
     first: int = 0,
+    records: Records | None = None,
 ) -> int:
     """Run lockstep, print what it saw; on a mismatch print the command that replays it.
 
@@ -85,6 +99,8 @@ def run(
         A ``.vcd`` file for the waveforms.
     first
         Golden learns that many trials before the lockstep starts.
+    records
+        Where it is written as well.
     """
     with input_errors("cosim"):
         check_lanes(lanes, neurons)
@@ -130,17 +146,49 @@ def run(
             )
     warn([] if watch is None else watch.findings())
     report(verdicts, stalls)
-    status = 0
+    given = {"--seed": seed, "--weights": weights, "--lanes": lanes, "--neurons": neurons}
+    runs = []
     for verdict in verdicts:
+        again = None
         if verdict.problem is not None:
-            given = {"--seed": seed, "--weights": weights, "--lanes": lanes, "--neurons": neurons}
+            again = replay(name, verdict, given, stalls)
             console.complain(f"{verdict.simulator}: {verdict.problem}")
-            console.say(f"Replay: {replay(name, verdict, given, stalls)}")
-            status = 1
-    if len({verdict.digest for verdict in verdicts}) > 1:
+            console.say(f"Replay: {again}")
+        runs.append(as_data(verdict) | {"replay": again})
+    agree = len({verdict.digest for verdict in verdicts}) == 1
+    if not agree:
         console.complain("The simulators' digests differ")
-        status = 1
-    return status
+    if records is not None:
+        asked = {"lanes": lanes, "neurons": neurons, "stalls": stalls, "first": first}
+        head = {"experiment": job.experiment.name, "seed": start.seed, **asked, "trials": trials}
+        found = {"versions": versions(chosen), **head, "runs": runs, "agree": agree}
+        records.write(found, checks(job.experiment.name, runs, agree=agree))
+    return 0 if agree and all(verdict.problem is None for verdict in verdicts) else 1
+
+
+def versions(chosen: Sequence[Simulator]) -> dict[str, str]:
+    """Return the versions of what a run can depend on."""
+    found = {one: simulators.version(one) for one in chosen}
+    return {**results.versions(), "cocotb": importlib.metadata.version("cocotb"), **found}
+
+
+def as_data(verdict: Verdict) -> dict[str, Any]:
+    """Return what became of a run as JSON has it."""
+    totals = {name: verdict.total(name) for name in ("trials", "ticks", "cycles", "busy", "words")}
+    found = {"simulator": verdict.simulator, **totals, "digest": f"{verdict.digest:08x}"}
+    return {**found, "problem": verdict.problem}
+
+
+def checks(name: str, runs: Sequence[dict[str, Any]], *, agree: bool) -> list[Check]:
+    """Return runs as JUnit has them."""
+    found = []
+    for run in runs:
+        problem = f"{run['problem']}\nReplay: {run['replay']}" if run["problem"] else ""
+        found.append(Check(name, f"lockstep on {run['simulator']}", problem=problem))
+    if len(runs) > 1:
+        problem = "" if agree else "The simulators' digests differ"
+        found.append(Check(name, "simulators agree", problem=problem))
+    return found
 
 
 def begin(job: Job, weights: Path | None, first: int) -> Session:

@@ -49,7 +49,7 @@ python() {
     .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
     echo "goldenspike: pip installs into .venv (the first time takes a few minutes)"
     .venv/bin/python -m pip --disable-pip-version-check install --quiet \
-        --constraint constraints.txt --editable '.[test,dev,boards]'
+        --constraint constraints.txt --editable '.[test,dev,boards,solvers]'
 }
 
 "$1"

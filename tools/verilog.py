@@ -20,8 +20,9 @@ from goldenspike.hdl.core import Core, check_lanes
 from goldenspike.hdl.verilog import convert
 from goldenspike.sim import simulators, testbench, toolchain
 from goldenspike.sim.simulators import MissingToolError, SimulationError
-from goldenspike.tools import console, fpga, integration, results
+from goldenspike.tools import certificate, console, fpga, integration, results
 from goldenspike.tools.console import input_errors
+from goldenspike.tools.experiment import find
 from goldenspike.tools.job import Job, prepare
 
 READ = f"""read_verilog core.v
@@ -90,7 +91,8 @@ def run(
         kind: Any = AxiCore if bus == "axi" else Core
         core = kind(job.plan, lanes, neurons)
     with console.waiting("Amaranth and Yosys write the Verilog"):
-        text = convert(core, top, kept=True)
+        text = certificate.header(top, find(name).read_bytes(), lanes, neurons)
+        text += convert(core, top, kept=True)
     written = documents(core, top, path, header)
     results.write_text(path, text)
     for place, document in written.items():

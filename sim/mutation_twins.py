@@ -11,14 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import z3
-
 from goldenspike.hdl import yosys
 from goldenspike.sim.mutation import relative
-from goldenspike.sim.proof import check_ports
-from goldenspike.sim.query import read_terms, search
-from goldenspike.sim.sides import cell_results
-from goldenspike.sim.symbolic import Symbol
+from goldenspike.sim.proof import check_ports, differ, golden_terms
+from goldenspike.sim.query import read_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,19 +120,9 @@ def _equal(twin: Twin, text: str, module: str, timeout_s: float) -> bool | None:
     """Return whether a twin equals its cell; None if time was not enough."""
     ports = check_ports(twin.cell, twin.constants, twin)
     terms = read_terms(text, module, ports, cut=twin.cut)
-    meter = [0]
-    symbols = {p.name: Symbol(terms[p.name], p.format.signed, meter) for p in ports if not p.output}
-    results = cell_results(twin.cell, twin.constants, symbols)
-    golden, built = [], []
-    for port in ports:
-        if port.output:
-            a = Symbol.of(results[port.name], meter)
-            b = Symbol(terms[port.name], port.format.signed, [0])
-            width, _ = a.common(b)
-            golden.append(a.extended(width))
-            built.append(b.extended(width))
-    answer, _ = search(golden, built, timeout_s)
-    return None if answer == z3.unknown else answer == z3.unsat
+    golden, _ = golden_terms(twin.cell, twin.constants, ports)
+    result = differ(golden, terms, ports, timeout_s).result
+    return None if result == "unknown" else result == "unsat"
 
 
 def decide(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
 
     from goldenspike.golden.cell import Cell
-    from goldenspike.sim.solvers import Solver
+    from goldenspike.sim.solvers import Answer, Solver
 
 Status = Literal["proved", "counterexample", "unknown"]
 TIMEOUT_S = 60.0
@@ -145,34 +145,58 @@ class _Question(NamedTuple):
         return getattr(self.twin, "cut", False)
 
 
-def _question(cell: Cell, constants: Any, twin: Component, solver: Solver) -> _Question:
-    """Run a cell on symbols and a twin through Amaranth."""
-    rtlil = yosys.netlist(twin, cell.name)
-    ports = check_ports(cell, constants, twin)
+def golden_terms(cell: Cell, constants: Any, ports: list[Port]) -> tuple[dict[str, Any], int]:
+    """Run a cell on symbols.
+
+    Returns
+    -------
+    dict, int
+        What it gives at each output of its twin, by port, as wide as it must be to be compared; and
+        the bits of its widest symbol.
+    """
     meter = [0]
     symbols = {p.name: Symbol(free(p), p.format.signed, meter) for p in ports if not p.output}
     results = cell_results(cell, constants, symbols)
-    golden = {}
+    found = {}
     for port in ports:
         if port.output:
             result = Symbol.of(results[port.name], meter)
             width, _ = result.common(Symbol(free(port), port.format.signed, [0]))
-            golden[port.name] = result.extended(width)
+            found[port.name] = result.extended(width)
+    return found, meter[0]
+
+
+def differ(
+    golden: dict[str, Any],
+    terms: dict[str, Any],
+    ports: list[Port],
+    timeout_s: float,
+    solver: Solver = "z3",
+) -> Answer:
+    """Look for inputs for which what a cell gives and what its twin carries differ."""
+    built = [
+        Symbol(terms[p.name], p.format.signed, [0]).extended(golden[p.name].size())
+        for p in ports
+        if p.output
+    ]
+    return search(list(golden.values()), built, timeout_s, solver)
+
+
+def _question(cell: Cell, constants: Any, twin: Component, solver: Solver) -> _Question:
+    """Run a cell on symbols and a twin through Amaranth."""
+    rtlil = yosys.netlist(twin, cell.name)
+    ports = check_ports(cell, constants, twin)
+    golden, widest = golden_terms(cell, constants, ports)
     cut = getattr(twin, "cut", False)
     key = kept.key(golden.items(), rtlil, ports, cut=cut, solver=solver)
-    return _Question(cell, constants, twin, ports, golden, meter[0], rtlil, key)
+    return _Question(cell, constants, twin, ports, golden, widest, rtlil, key)
 
 
 def _decide(asked: _Question, text: str, timeout_s: float, solver: Solver) -> dict[str, Any]:
     """Return status, reason and counterexample of a proof, given the twin as SMT-LIB."""
     ports = asked.ports
     terms = read_terms(text, asked.cell.name, ports, cut=asked.cut)
-    built = [
-        Symbol(terms[p.name], p.format.signed, [0]).extended(asked.golden[p.name].size())
-        for p in ports
-        if p.output
-    ]
-    answer = search(list(asked.golden.values()), built, timeout_s, solver)
+    answer = differ(asked.golden, terms, ports, timeout_s, solver)
     if answer.result == "unsat":
         return {"status": "proved", "reason": answer.reason}
     if answer.result == "unknown":

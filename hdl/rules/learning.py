@@ -66,7 +66,7 @@ def kinds(every: int) -> Iterable[tuple[dict[str, Any], Format, Format, Format, 
         {"weight_decay": 0.5, "learning_factor": HALF, "limit": "one_lsb"},
     )
     some = islice(product(FORMATS, Rounding, Overflow, options), 0, None, every)
-    tiny = product(FORMATS[-1:], (Rounding.STOCHASTIC,), Overflow, (*options, FADING))
+    tiny = product((FORMATS[-1],), (Rounding.STOCHASTIC,), Overflow, (*options, FADING))
     for formats, rounding, overflow, more in chain(some, tiny):
         weight, total, factor, eligibility = map(f, formats.split())
         given = {"rounding": rounding, "overflow": overflow, **more}

@@ -288,7 +288,8 @@ def test_formats_of_thirty_fraction_bits_fit_the_kernel() -> None:
             {"eligibility": L},
             "Eligibility must be left out for e-prop without a filter and w",
         ),
-        (RULE, {"filter_decay": 1.0}, "Filter decay must be below 1 in fxp-u17/16, not 1.0"),
+        (RULE, {"filter_decay": 1.0}, "Filter decay must be 0 to below 1, not 1.0"),
+        (RULE, {"filter_decay": 1 - 2**-30}, "Filter decay must be below 1 in fxp-u17/16, not 0.9"),
         (
             FILTERED,
             RATES,

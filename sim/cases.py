@@ -1,8 +1,4 @@
-"""Random cases for lockstep: whole networks, weights and stimuli as a function of a seed.
-
-Half of all numbers are drawn from the corners of their range, where the bugs are: a missing
-saturation shows a hundred times sooner than with uniform numbers.
-"""
+"""Random cases for lockstep: whole networks, weights, stimuli and runs as a function of a seed."""
 
 from __future__ import annotations
 
@@ -10,19 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldenspike.golden.fixed import Format
 from goldenspike.golden.network import Network
 from goldenspike.golden.plan import Plan
-from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.randomness import MASK
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import LANES
 from goldenspike.sim.drawing import Drawing
 from goldenspike.sim.drawn import draw_network
 from goldenspike.sim.lockstep import Run
+from goldenspike.sim.stimuli import SAMPLES, draw, fill, stimulate
 
-SAMPLES = 2
-"""Samples of a stimulus."""
 FEW = LANES[:4]
 """Lanes of most cases: more make the core of a small network large."""
 
@@ -66,15 +59,6 @@ class Case:
         return [run.sample for run in self.runs if run.kind == "learn"]
 
 
-def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:
-    """Return raw numbers of a format: half from its corners, the others of every magnitude."""
-    uniform = random.integers(fmt.low, fmt.high, shape, endpoint=True)
-    uniform >>= random.integers(0, fmt.width, shape)
-    corners = [fmt.low, min(fmt.low + 1, fmt.high), 0, min(1, fmt.high), fmt.high - 1, fmt.high]
-    corners.append(-1 if fmt.signed else 0)
-    return np.where(random.random(shape) < 0.5, uniform, random.choice(corners, shape))
-
-
 def rewarded_case(seed: int) -> Case:
     """Return a small case of a network that learns from a reward."""
     return random_case(seed, "small", "rewarded")
@@ -100,12 +84,10 @@ def random_case(seed: int, size: str | None = None, kind: str | None = None) -> 
     planned, d = drawn.plan, Drawing(seed, 3)
     session = Session(planned, d.one(0, MASK, d.between(0, MASK)), "python")
     session.trial = _first(d, planned)
-    for q in planned.projections:
-        if q.mirror is None:
-            _synapses(session, q, d.random)
+    fill(session, d.random)
     lanes = d.one(*FEW * 6, *LANES)
     runs = _runs(d)
-    stimulus = _stimulus(d, session)
+    stimulus = stimulate(session, d.random)
     external = None
     if planned.reward is not None and planned.reward.objective is None:
         count = sum(run.kind == "learn" for run in runs)
@@ -145,24 +127,6 @@ def _runs(d: Drawing) -> tuple[Run, ...]:
     return tuple(runs)
 
 
-def _stimulus(d: Drawing, session: Session) -> Stimulus:
-    """Return what trials present, and fill what a reward's baseline knows already."""
-    planned, random, inputs = session.plan, d.random, {}
-    for p in planned.sources:
-        inputs[p.name] = draw(random, p.signal, SAMPLES, planned.ticks, p.size)
-        silent = random.random(inputs[p.name].shape) < d.one(0.0, 0.0, 0.5, 0.9, 0.99)
-        inputs[p.name][silent] = 0
-    reward = planned.reward
-    if reward is None:
-        return Stimulus(inputs)
-    for field, fmt in reward.baseline_state.items():
-        session.arrays[f"reward.{field}"][...] = draw(random, fmt, reward.baselines)
-    ticks = (planned.ticks,) if reward.targets_every_tick else ()
-    targets = draw(random, reward.target, SAMPLES, *ticks, reward.readout.size)
-    conditions = random.integers(0, reward.baselines // reward.bins, SAMPLES)
-    return Stimulus(inputs, targets, conditions)
-
-
 def _first(d: Drawing, planned: Plan) -> int:
     """Return the number of the first trial: a corner, or one before weights are due."""
     rules = [q.rule or q.learner for q in planned.projections]
@@ -171,27 +135,3 @@ def _first(d: Drawing, planned: Plan) -> int:
     due += [number - interval // 2 for number, interval in zip(due, intervals, strict=True)]
     powers = [(1 << k) - d.between(1, 2) for k in (8, 16, 24, 31, 32)]
     return d.one(0, 1, d.between(0, MASK), *powers, *due * 4) & MASK
-
-
-def _synapses(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:
-    """Fill a projection's synapses with all that they keep from trial to trial."""
-    shape = q.pre.size, q.post.size
-    # Of all formats within that of the weights: others' neurons would hardly leave their ends.
-    least = min(2, q.weight.width)
-    span = q.weight._replace(width=int(random.integers(least, q.weight.width, endpoint=True)))
-    weights = draw(random, span, *shape)
-    bounded = q.learner is not None and "bound" in q.learner.fixed
-    if bounded:  # Which are those of weights of 0 and above.
-        weights = np.minimum(np.abs(weights), q.weight.high)
-    if not q.description.self_connections:
-        np.fill_diagonal(weights, 0)
-    session.set_weights(q.name, weights)
-    if q.learner is None:
-        if f"{q.name}.sum" in session.arrays:
-            fmt = session.plan.variables[f"{q.name}.sum"].format
-            session.arrays[f"{q.name}.sum"][...] = draw(random, fmt, *shape)
-        return
-    session.set_fixed(q)
-    for field, fmt in q.learner.kept.items():
-        if field != "bound":
-            session.arrays[f"{q.name}.{field}"][...] = draw(random, fmt, *shape)

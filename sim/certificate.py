@@ -19,24 +19,21 @@ from goldenspike.hdl import bench
 from goldenspike.hdl.core import Core
 from goldenspike.hdl.units.rows import Packing
 from goldenspike.sim import formal, lockstep, simulators, spread
-from goldenspike.sim.cases import draw
 from goldenspike.sim.claims.cores import Answers, Cores, Returns
 from goldenspike.sim.claims.rows import Rows
 from goldenspike.sim.formal import Outcome, Property
 from goldenspike.sim.lockstep import LockstepError, Run
 from goldenspike.sim.power_up import scramble
 from goldenspike.sim.simulators import SimulationError
+from goldenspike.sim.stimuli import SAMPLES, draw, fill, stimulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from goldenspike.golden.network import Network
     from goldenspike.golden.plan import Plan
-    from goldenspike.golden.planned import PlannedProjection
     from goldenspike.sim.toolchain import Simulator
 
-SAMPLES = 2
-"""Samples of a corner-weighted stimulus."""
 LATEST = 12
 """A reset comes up to ``2**LATEST`` cycles after the start of a trial."""
 
@@ -78,37 +75,13 @@ def cornered(planned: Plan, seed: int, trials: int) -> Shown:
     """
     random = np.random.default_rng((seed, 1))
     session = Session(planned, seed)
-    for q in planned.projections:
-        if q.mirror is None:
-            _fill(session, q, random)
-    inputs = {
-        p.name: draw(random, p.signal, SAMPLES, planned.ticks, p.size) for p in planned.sources
-    }
+    fill(session, random)
+    stimulus, external = stimulate(session, random), None
     samples = random.integers(0, SAMPLES, trials).tolist()
-    reward = planned.reward
-    if reward is None:
-        return Shown("corners", session, Stimulus(inputs), samples)
-    for field, fmt in reward.baseline_state.items():
-        session.arrays[f"reward.{field}"][...] = draw(random, fmt, reward.baselines)
-    ticks = (planned.ticks,) if reward.targets_every_tick else ()
-    targets = draw(random, reward.target, SAMPLES, *ticks, reward.readout.size)
-    conditions = random.integers(0, reward.baselines // reward.bins, SAMPLES)
-    external = None
-    if reward.objective is None:
-        external = draw(random, reward.error, trials + 1, planned.passes)  # One before a reset.
-    return Shown("corners", session, Stimulus(inputs, targets, conditions), samples, external)
-
-
-def _fill(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:
-    """Draw a projection's weights; its rule's variables begin with zeros, as after a reset."""
-    weights = draw(random, q.weight, q.pre.size, q.post.size)
-    if q.learner is not None and "bound" in q.learner.fixed:  # They are of weights of 0 and above.
-        weights = np.minimum(np.abs(weights), q.weight.high)
-    if not q.description.self_connections:
-        np.fill_diagonal(weights, 0)
-    session.set_weights(q.name, weights)
-    if q.learner is not None:
-        session.set_fixed(q)
+    if planned.reward is not None and planned.reward.objective is None:
+        # One more than there are trials: one before a reset.
+        external = draw(random, planned.reward.error, trials + 1, planned.passes)
+    return Shown("corners", session, stimulus, samples, external)
 
 
 def runs(samples: list[int], seed: int) -> list[Run]:

@@ -17,12 +17,11 @@ from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
 from goldenspike.hdl.cycles import LEARN, Model
 from goldenspike.hdl.units.commands import LOAD
-from goldenspike.sim.cases import draw
+from goldenspike.sim.stimuli import draw, fill, stimulate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from goldenspike.golden.planned import PlannedProjection
     from goldenspike.hdl.core import Core
 
 ANY = 0xFFFFFFFF
@@ -54,43 +53,11 @@ def draw_case(plan: Plan, seed: int) -> Case:
     random = np.random.default_rng((seed, 4))
     session = Session(plan, int(random.integers(1 << 32)), "python")
     session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2, int(random.integers(1 << 32))]))
-    for q in plan.projections:
-        if q.mirror is None:
-            _fill(session, q, random)
-    inputs = {p.name: draw(random, p.signal, 2, plan.ticks, p.size) for p in plan.sources}
-    reward = plan.reward
-    if reward is None:
-        return Case(seed, session, Stimulus(inputs), None)
-    for name, fmt in reward.baseline_state.items():
-        session.arrays[f"reward.{name}"][...] = draw(random, fmt, reward.baselines)
-    ticks = (plan.ticks,) if reward.targets_every_tick else ()
-    targets = draw(random, reward.target, 2, *ticks, reward.readout.size)
-    conditions = random.integers(0, reward.baselines // reward.bins, 2)
-    external = None
-    if reward.objective is None:
-        external = draw(random, reward.error, 8, plan.passes)
-    return Case(seed, session, Stimulus(inputs, targets, conditions), external)
-
-
-def _fill(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:
-    """Fill a projection's synapses with all that they keep from trial to trial."""
-    shape = q.pre.size, q.post.size
-    # Of all formats within that of the weights: large ones would keep neurons at their ends.
-    span = q.weight._replace(width=int(random.integers(2, q.weight.width, endpoint=True)))
-    weights = draw(random, span, *shape)
-    kept: Any = {} if q.learner is None else q.learner.kept
-    if q.learner is not None and "bound" in q.learner.fixed:  # Bounds are of weights from 0 on.
-        weights = np.minimum(np.abs(weights), q.weight.high)
-    if not q.description.self_connections:
-        np.fill_diagonal(weights, 0)
-    session.set_weights(q.name, weights)
-    if q.learner is not None:
-        session.set_fixed(q)
-    elif f"{q.name}.sum" in session.arrays:
-        kept = {"sum": session.plan.variables[f"{q.name}.sum"].format}
-    for name, fmt in kept.items():
-        if name != "bound":
-            session.arrays[f"{q.name}.{name}"][...] = draw(random, fmt, *shape)
+    fill(session, random)
+    stimulus, external = stimulate(session, random), None
+    if plan.reward is not None and plan.reward.objective is None:
+        external = draw(random, plan.reward.error, 8, plan.passes)
+    return Case(seed, session, stimulus, external)
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from goldenspike.golden.fixed import Format, Rounding
 from goldenspike.golden.neurons import lif
 from goldenspike.golden.plan import plan
 from goldenspike.sim import coverage
-from goldenspike.sim.cases import draw, random_case
+from goldenspike.sim.cases import random_case
 from goldenspike.sim.corners import DESCRIPTIONS
 from goldenspike.sim.drawing import Drawing, corners
 from goldenspike.sim.drawn import draw_network
+from goldenspike.sim.stimuli import draw
 
 F = Format.parse
 

@@ -25,7 +25,7 @@ from goldenspike.golden.rules import node_perturbation, weight_perturbation
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host, verilog
 from goldenspike.hdl.core import Core
-from goldenspike.sim.cases import draw
+from goldenspike.sim.stimuli import draw
 
 F = Format.parse
 SLOWEST = 100_000

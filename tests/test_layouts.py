@@ -12,9 +12,9 @@ from goldenspike.golden.network import Network, read_network
 from goldenspike.golden.plan import plan
 from goldenspike.golden.rules import eprop_reward
 from goldenspike.golden.trial import Session, Stimulus
-from goldenspike.sim.cases import draw
 from goldenspike.sim.drawn_rewards import rewarded_network
 from goldenspike.sim.lockstep import lockstep
+from goldenspike.sim.stimuli import draw
 
 RULE = {
     "model": "delta_rule",

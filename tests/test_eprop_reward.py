@@ -492,7 +492,7 @@ def test_what_does_not_fit_is_named(given: Network, message: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "more", "message"),
     [
-        (ACTOR, {"discount": 1.0}, "Discount must be below 1 in fxp-u17/16, not 1.0"),
+        (ACTOR, {"discount": 1.0}, "Discount must be 0 to below 1, not 1.0"),
         (ACTOR, {"credit": f("fxp-u8/4")}, "Credit must be signed, not fxp-u8/4"),
         (HIDDEN_RULE, {"eligibility": None}, "Eligibility must be given for e-prop with rewards"),
         (

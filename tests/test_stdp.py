@@ -720,11 +720,12 @@ def test_errors_name_what_is_wrong() -> None:
     assert error(lambda: replace(STDP, trace=F("fxp-u8/8"))) == (
         "Trace of a spike must be representable in fxp-u8/8, not 1.0 (nearest 0.99609375)"
     )
-    assert error(lambda: replace(STDP, pre_decay=1.0)) == (
-        "Pre decay must be below 1 in fxp-u20/20, not 1.0"
+    assert error(lambda: replace(STDP, pre_decay=1.0)) == "Pre decay must be 0 to below 1, not 1.0"
+    assert error(lambda: replace(STDP, pre_decay=1 - 2**-30)).startswith(
+        "Pre decay must be below 1 in fxp-u20/20, not 0.99999"
     )
     assert error(lambda: replace(RSTDP, eligibility_decay=1.0)) == (
-        "Eligibility decay must be below 1 in fxp-u17/16, not 1.0"
+        "Eligibility decay must be 0 to below 1, not 1.0"
     )
     assert error(lambda: replace(STDP, plus=-0.01)).startswith("Plus must be representable in")
     assert error(lambda: replace(STDP, minus=7.0)).startswith("Minus must be representable in")

@@ -722,7 +722,7 @@ def test_errors_name_what_is_wrong() -> None:
     )
     assert error(lambda: replace(STDP, pre_decay=1.0)) == "Pre decay must be 0 to below 1, not 1.0"
     assert error(lambda: replace(STDP, pre_decay=1 - 2**-30)).startswith(
-        "Pre decay must be below 1 in fxp-u20/20, not 0.99999"
+        "Pre decay must be representable in fxp-u20/20, not 0.99999"
     )
     assert error(lambda: replace(RSTDP, eligibility_decay=1.0)) == (
         "Eligibility decay must be 0 to below 1, not 1.0"

@@ -27,7 +27,7 @@ def test_a_free_core_takes_the_cycles_of_lockstep(
     words = lockstep.script(built[0], session, stimulus, runs, None)
     own = session.copy()
     golden = lockstep.expect(own, stimulus, runs, None)
-    kept = lockstep._kept(own, stimulus, runs, golden)
+    kept = lockstep.left(own, stimulus, runs, golden)
     report = lockstep.lockstep(session, stimulus, SAMPLES, lanes=2, stalls=False, built=built)
     assert report.mismatch is None
     for region in kept:

@@ -99,6 +99,7 @@ def test_a_blind_bench_kills_none(netlist: Netlist) -> None:
     assert mutation_score.score(left)[1] == 0.0
 
 
+@pytest.mark.long
 def test_proofs_and_lockstep_never_contradict(netlist: Netlist, killed: list[Record]) -> None:
     """What lockstep tells from the core is proved equivalent by nothing; some of the rest is."""
     numbers = [one.number for one in killed]

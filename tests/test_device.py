@@ -133,7 +133,7 @@ def test_bad_bitstream_is_one_line(capfd: Any, arguments: list[str], line: str) 
 
 def pretended(reached: float, folder: Path) -> bitstream.Built:
     """Return what the tools might have made."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "top.bin"
     file.write_bytes(b"bits")
     return bitstream.Built(file, {"ICESTORM_LC": (4000, 5280)}, {"clk": (reached, 12.0)}, 1.0)

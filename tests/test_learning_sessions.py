@@ -73,7 +73,7 @@ def joint(names: list[str], interval: int = 4, **more: Any) -> Network:
         ),
         (
             *(
-                Projection("a", h, F("fxp-s14/10"), initial=1.0, mean=0.5, rule=rule)
+                Projection("a", h, F("fxp-s14/10"), initial=1.0, mean=0.25, rule=rule)
                 for h, rule in hidden
             ),
             *(Projection(h, "b", F("fxp-s10/8"), initial=0.5) for h, _ in hidden),

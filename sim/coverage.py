@@ -1,4 +1,4 @@
-"""Functional coverage: which of all that there is some random cases have, and what is left.
+"""Functional coverage: which bins random cases hit, and which stay open.
 
 A bin is a tuple of words. :func:`bins` lists all there are: of every field of every description its
 domain's corners, of every model what it meets, of every twin that a core has it and that its state

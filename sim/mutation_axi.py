@@ -27,7 +27,7 @@ class Play(NamedTuple):
     testcase, seed, parameters
         Of the bench.
     differs
-        Returns in one word what is not as it must be of what the bench reports, or nothing.
+        Returns one word that names the wrong part of the bench's report, or an empty text.
     """
 
     testcase: str

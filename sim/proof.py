@@ -127,7 +127,7 @@ def check_ports(cell: Cell, constants: Any, twin: Component) -> list[Port]:
 class _Question(NamedTuple):
     """Whether a twin equals its cell: what is known of it before Yosys has read the twin.
 
-    `golden` is what the cell gives at each output, as wide as it must be to be compared.
+    `golden` is what the cell gives at each output, extended to the width of the comparison.
     """
 
     cell: Cell
@@ -151,8 +151,8 @@ def golden_terms(cell: Cell, constants: Any, ports: list[Port]) -> tuple[dict[st
     Returns
     -------
     dict, int
-        What it gives at each output of its twin, by port, as wide as it must be to be compared; and
-        the bits of its widest symbol.
+        What it gives at each output of its twin, by port, extended to the width of the comparison;
+        and the bits of its widest symbol.
     """
     meter = [0]
     symbols = {p.name: Symbol(free(p), p.format.signed, meter) for p in ports if not p.output}

@@ -55,7 +55,7 @@ def stimulate(session: Session, random: np.random.Generator) -> Stimulus:
 def _synapses(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:
     """Fill a projection's synapses with all that they keep from trial to trial."""
     shape = q.pre.size, q.post.size
-    # Of all formats within that of the weights: others' neurons would hardly leave their ends.
+    # Weights of many magnitudes: with large ones, neurons hardly leave the ends of their format.
     least = min(2, q.weight.width)
     span = q.weight._replace(width=int(random.integers(least, q.weight.width, endpoint=True)))
     weights = draw(random, span, *shape)

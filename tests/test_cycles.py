@@ -266,7 +266,7 @@ def test_counts_are_the_simulators(kind: str, seed: int, lanes: int, neurons: in
 def test_how_long_a_trial_takes_is_no_matter_of_memories_before_a_reset(
     power_up: int | None,
 ) -> None:
-    """What rests is updated once after a reset, whatever an update made of what memories held."""
+    """An idle population is updated once after a reset, whatever its memories held before."""
     rule = weight_perturbation.Params(eta=0.5, sigma=0.5, factor=F("fxp-s10/4"))
     network = Network(
         2,

@@ -150,7 +150,7 @@ def test_many_changed_descriptions_are_planned_or_refused() -> None:
 
 
 def keys() -> dict[str, tuple[str, tuple[Any, ...]]]:
-    """Return every key of every kind of table that there is in an experiment, and where it is."""
+    """Return every key of every kind of table in an experiment, with its path."""
     found = {}
     for name, data in DATA.items():
         for path in places(data):

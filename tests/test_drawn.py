@@ -1,4 +1,4 @@
-"""Random networks in lockstep; together they have nearly all that there is."""
+"""Random networks in lockstep; together they hit most bins of the functional coverage."""
 
 from __future__ import annotations
 

@@ -347,7 +347,7 @@ def coverage(
         Path | None, typer.Option("--json", help="Gets all bins, and who covers them.")
     ] = None,
 ) -> int:
-    """Tell what random networks cover of all that there is, and what is left. Runs no simulator."""
+    """List the coverage bins that random networks hit, and those still open. Runs no simulator."""
     from goldenspike.tools import fuzz as work
 
     return work.cover(seeds, size=size, report=json)

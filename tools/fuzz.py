@@ -62,7 +62,7 @@ def run(
     seeds
         ``first:last``.
     size, simulator
-        Of all cases; by default each has its own.
+        Of every network; by default the seed chooses both.
     log
         File that gets a line of JSON for each case. Cases that it has already are not run again.
     """

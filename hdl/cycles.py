@@ -46,8 +46,10 @@ class Model:
         self.renewed = core.plan.online or bool(core.plan.learners)
         schedules = core.sequencer.schedules
         self.needs = {name: _needs(schedule) for name, schedule in schedules.items()}
-        phases = [phase for schedule in schedules.values() for phase in schedule.phases]
-        self.late = {phase.name for phase in phases if phase.late}
+        self.late = {
+            name: {phase.name for phase in schedule.phases if phase.late}
+            for name, schedule in schedules.items()
+        }
         self.phases = Phases(core)
         self.blocks = Blocks(core.blocks, list(self.phases.clients.values()))
 
@@ -147,7 +149,7 @@ class Model:
                 if not work.wanted():
                     overs[phase] = at
                     continue
-                starts[phase] = at + (phase in self.late)
+                starts[phase] = at + (phase in self.late[name])
                 cycles = work.begin()
                 if isinstance(cycles, int):
                     overs[phase] = starts[phase] + cycles

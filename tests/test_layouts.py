@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,10 @@ from goldenspike.golden.network import Network, read_network
 from goldenspike.golden.plan import plan
 from goldenspike.golden.rules import eprop_reward
 from goldenspike.golden.trial import Session, Stimulus
-from goldenspike.sim.drawn_rewards import rewarded_network
 from goldenspike.sim.lockstep import lockstep
 from goldenspike.sim.stimuli import draw
 
+REWARDED = Path(__file__).resolve().parents[1] / "tools" / "mutants" / "rewarded.toml"
 RULE = {
     "model": "delta_rule",
     "modulator": "e",
@@ -74,7 +76,7 @@ def test_one_population_is_a_modulator_twice() -> None:
             return rule
         return replace(rule, learning_signal=rule.modulator)
 
-    network = rewarded_network(1)
+    network = read_network(tomllib.loads(REWARDED.read_text(encoding="utf-8"))["network"])
     changed = [replace(q, rule=twice(q.rule)) for q in network.projections]
     assert changed != list(network.projections)
     compare(replace(network, projections=tuple(changed)), 4, 4)

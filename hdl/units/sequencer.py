@@ -336,8 +336,10 @@ class Sequencer(Elaboratable):
 
         An update takes the sums of its neurons and leaves 0. States begin anew with each pass.
         """
+        # Late: one update after the other in one cycle would be a path through all populations.
         phases = [
-            Phase(unit.update, unit.busy, uses=("sums",)) for unit in self.populations.values()
+            Phase(unit.update, unit.busy, uses=("sums",), late=number > 0)
+            for number, unit in enumerate(self.populations.values())
         ]
         marked = [unit for unit in self.own.values() if unit.clear is not None]
         return phases + [Phase(unit.clear, unit.clearing) for unit in marked]

@@ -38,7 +38,8 @@ def _end(child: Any) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.getpgid(child.pid) == child.pid:
             os.killpg(child.pid, signal.SIGKILL)
-    child.join()
+    while child.is_alive():  # join() returns early if the executor's thread is joining it too.
+        child.join()
 
 
 def spread(

@@ -15,7 +15,9 @@ from goldenspike.golden.trial import Session, Stimulus
 SAMPLES = 2
 """Samples of a stimulus."""
 SILENT = (0.0, 0.0, 0.5, 0.9, 0.99)
-"""Shares of a source's signals that are made 0, of which one is drawn."""
+"""Shares of a source's signals that are made 0: each sample draws one."""
+FIRST = 3
+"""The first sample draws one of so many, so that a network is not shown silence alone."""
 
 
 def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:
@@ -38,9 +40,12 @@ def stimulate(session: Session, random: np.random.Generator) -> Stimulus:
     """Return what trials present, and fill what a reward's baseline knows already."""
     planned, inputs = session.plan, {}
     for p in planned.sources:
-        inputs[p.name] = draw(random, p.signal, SAMPLES, planned.ticks, p.size)
-        silent = random.random(inputs[p.name].shape) < SILENT[random.integers(len(SILENT))]
-        inputs[p.name][silent] = 0
+        signals = draw(random, p.signal, SAMPLES, planned.ticks, p.size)
+        shares = np.take(SILENT, random.integers([FIRST, *[len(SILENT)] * (SAMPLES - 1)]))
+        signals[random.random(signals.shape) < shares[:, None, None]] = 0
+        if not signals.any():
+            signals[0, 0] = p.signal.high
+        inputs[p.name] = signals
     reward = planned.reward
     if reward is None:
         return Stimulus(inputs)

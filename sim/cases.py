@@ -11,6 +11,7 @@ from goldenspike.golden.plan import Plan
 from goldenspike.golden.randomness import MASK
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import LANES
+from goldenspike.sim.corners import Bin
 from goldenspike.sim.drawing import Drawing
 from goldenspike.sim.drawn import draw_network
 from goldenspike.sim.lockstep import Run
@@ -69,19 +70,26 @@ def traced_case(seed: int) -> Case:
     return random_case(seed, "small", "traced")
 
 
-def random_case(seed: int, size: str | None = None, kind: str | None = None) -> Case:
+def random_case(
+    seed: int,
+    size: str | None = None,
+    kind: str | None = None,
+    *,
+    aim: Bin | None = None,
+    turn: tuple[int, ...] = (),
+) -> Case:
     """Return a random network with random weights, stimuli and runs.
 
     Parameters
     ----------
     seed
         All that the case is a function of, with size and kind.
-    size, kind
-        How large the network may be, and what it learns from, as
+    size, kind, aim, turn
+        How large the network may be, what it learns from, and what it is to cover, as
         :func:`goldenspike.sim.drawn.draw_network` has it.
     """
-    drawn = draw_network(seed, size, kind)
-    planned, d = drawn.plan, Drawing(seed, 3)
+    drawn = draw_network(seed, size, kind, aim=aim, turn=turn)
+    planned, d = drawn.plan, Drawing(seed, 3, *turn)
     session = Session(planned, d.one(0, MASK, d.between(0, MASK)), "python")
     session.trial = _first(d, planned)
     fill(session, d.random)

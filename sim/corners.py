@@ -90,15 +90,11 @@ def of_fraction(fmt: Format) -> str:
 FRACTIONS = ("fraction below 0", "no fraction", "fraction within", "fraction all, or beyond")
 
 
-def _declared(described: type, name: str) -> type:
-    """Return the class that declares a field: rules share most of theirs."""
+def owner(described: type, name: str) -> str:
+    """Return what declares a field, in a word: rules share most of theirs."""
     found = [base for base in described.__mro__ if name in vars(base).get("__annotations__", {})]
-    return found[0]
-
-
-def _title(described: type) -> str:
-    module = described.__module__.rpartition(".")[2]
-    return module if described.__name__ == "Params" else described.__name__
+    module = found[0].__module__.rpartition(".")[2]
+    return module if found[0].__name__ == "Params" else found[0].__name__
 
 
 def _corners(domain: Any) -> list[str]:
@@ -119,7 +115,7 @@ def word(value: Any) -> str:
     return value.name.lower() if hasattr(value, "name") else str(value).lower()
 
 
-def _of_value(domain: Any, value: Any) -> list[str]:
+def of_value(domain: Any, value: Any) -> list[str]:
     """Return the corners that a value is at."""
     if isinstance(domain, OneOf):
         return [word(value)]
@@ -137,7 +133,7 @@ def every_corner() -> Iterator[Bin]:
     for described in DESCRIPTIONS:
         for name, domain in domains(described).items():
             for corner in _corners(domain):
-                yield "field", _title(_declared(described, name)), name, corner
+                yield "field", owner(described, name), name, corner
 
 
 def corners_of(described: Any) -> Iterator[Bin]:
@@ -145,8 +141,8 @@ def corners_of(described: Any) -> Iterator[Bin]:
     for name, domain in domains(type(described)).items():
         value = getattr(described, name)
         if value is not None:
-            title = _title(_declared(type(described), name))
-            yield from (("field", title, name, corner) for corner in _of_value(domain, value))
+            title = owner(type(described), name)
+            yield from (("field", title, name, corner) for corner in of_value(domain, value))
 
 
 def descriptions(network: Network) -> Iterator[Any]:

@@ -18,6 +18,7 @@ description and of what the golden model does with it, so no simulator is asked.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Iterator
@@ -30,11 +31,13 @@ from goldenspike.golden.network import LONGEST
 from goldenspike.golden.planned import Plan, PlannedPopulation, PlannedProjection
 from goldenspike.hdl.catalog import TWINS
 from goldenspike.hdl.core import LANES
-from goldenspike.sim.cases import Case
+from goldenspike.sim.cases import Case, random_case
 from goldenspike.sim.corners import Bin, classed, corners_of, descriptions, every_corner, word
 
 TRACE_ROWS = 1 << 20
 """Writes of a case's golden run that are looked at."""
+TURNS = 400
+"""Cases that are drawn until one is in a bin."""
 DELAYS = {"0": (0, 0), "1": (1, 1), "2 and more": (2, LONGEST)}
 LONG_DELAYS = {"0": (0, 0), "1 to 127": (1, 127), "128 and more": (128, LONGEST)}
 COUNTS = {
@@ -284,6 +287,28 @@ def removed() -> frozenset[Bin]:
 def of_case(case: Case) -> set[Bin]:
     """Return the bins that a case has."""
     return (of_network(case) | of_run(case)) & bins()
+
+
+def aimed_case(seed: int, aim: Bin, size: str | None = None) -> Case:
+    """Return a random case that is in a bin.
+
+    Raises
+    ------
+    RuntimeError
+        If none of :data:`TURNS` is.
+    """
+    for turn in range(TURNS):
+        with contextlib.suppress(RuntimeError):
+            case = random_case(seed, size, aim=aim, turn=(turn,))
+            found = of_network(case)
+            if aim in found or (_shown(aim, found) and aim in of_run(case)):
+                return case
+    raise RuntimeError(f"Network of seed {seed} must be in {title(aim)!r}, but none of {TURNS} is")
+
+
+def _shown(aim: Bin, found: set[Bin]) -> bool:
+    """Return whether a run can show a bin, of a network that is in some."""
+    return aim[0] == "size" or (aim[0] == "end" and ("cell", aim[1]) in found)
 
 
 def title(one: Bin) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from goldenspike.golden.domains import Between, Formats, Name, OneOf, Whole, domains
 from goldenspike.golden.fixed import WIDEST, Format
+from goldenspike.sim.corners import WIDTHS, Bin, of_value, owner
 
 THEMES = ("wide", "narrow", "whole", "coarse", "ends")
 """What the cases of odd seeds have much of: formats of more than 32 bits, of one bit, without
@@ -26,6 +27,8 @@ UNITLESS = ("trace", "eligibility", "psi", "noise", "credit", "adaptation", "tot
 """Formats of numbers about 1, whatever the unit of weights."""
 THEMATIC = 0.12
 """Share of formats that are of a case's theme."""
+MANY = 300
+"""Values that are drawn until one is at a corner."""
 FACTORS = ("factor", "gain")
 """What names of formats end with that are held by factors of 0 to 1, or a little more."""
 
@@ -47,12 +50,18 @@ class Drawing:
         What they are a function of.
     wild
         Share of formats that are any format there is. The others are narrow, and near each other.
+    aim
+        A bin of the functional coverage. If it is the corner of a field, that field is put there,
+        and all else is neither wild nor of a theme.
     """
 
-    def __init__(self, *key: int, wild: float = 0.1) -> None:
+    def __init__(self, *key: int, wild: float = 0.1, aim: Bin | None = None) -> None:
         self.random = np.random.default_rng(key)
         self.wild = wild
+        self.aim = aim
         self.theme = self.one(*THEMES) if key[0] % 2 else None
+        if aim is not None and aim[0] == "field":
+            self.wild, self.theme = 0.0, None
         """What there is much of; the other formats are narrow then."""
         self.frac = self.one(0, 2, 3, 4, 5, 8, 12, -2) if self.chance(0.5) else 3
         """Fraction bits that those of weights are near, and of all that is of their unit."""
@@ -217,4 +226,54 @@ class Drawing:
             else:
                 about = self.fine if f.name.endswith(UNITLESS) else self.frac
                 values[f.name] = self.word(known[f.name], values, about)
+        self._steer(described, values)
         return described(**values)
+
+    def aims_at(self, described: Any, name: str) -> bool:
+        """Return whether the case aims at a corner of a field."""
+        field = self.aim is not None and self.aim[0] == "field"
+        return field and (owner(described, name), name) == self.aim[1:3]
+
+    def _steer(self, described: Any, values: dict[str, Any]) -> None:
+        """Put the field that the case aims at where it aims, and the numbers that are held in it."""
+        known = domains(described)
+        for name in [name for name in known if self.aims_at(described, name)]:
+            values[name] = self.aimed(known[name], values)
+            for other, domain in known.items():
+                if isinstance(domain, Between) and name in (domain.held, domain.kept):
+                    values[other] = self.real(domain, values)
+
+    def aimed(self, domain: Any, known: dict[str, Any]) -> Any:
+        """Return a value of a domain, at the corner that the case aims at.
+
+        Raises
+        ------
+        ValueError
+            If none is found.
+        """
+        assert self.aim is not None
+        corner = self.aim[3]
+        for _ in range(MANY):
+            if isinstance(domain, Formats):
+                value = self._cornered(domain, corner)
+            else:
+                value = self.word(domain, known, self.frac)
+            if corner in of_value(domain, value):
+                return value
+        raise ValueError(f"Value must be found for {corner} of {domain}, but none is")
+
+    def _cornered(self, domain: Formats, corner: str) -> Format:
+        """Return a format of a class of widths or of fraction bits, if the domain has any."""
+        fmt = self.format(domain, self.one(self.fine, self.frac))
+        width, frac = fmt.width, fmt.frac
+        if corner in WIDTHS:
+            least, most = WIDTHS[corner]
+            width = self.between(least, min(most, least + 7))
+            frac = self.one(frac, frac + width - fmt.width)
+        elif corner == "fraction below 0":
+            frac = -self.between(1, 6)
+        elif corner == "no fraction":
+            frac = 0
+        elif corner == "fraction all, or beyond":
+            frac = width + self.one(0, 0, 1, 3)
+        return self._fitted(domain, fmt.signed, width, frac)

@@ -57,6 +57,7 @@ from goldenspike.golden.rules import (
 )
 from goldenspike.hdl import core
 from goldenspike.sim import drawn_models as models
+from goldenspike.sim.corners import Bin
 from goldenspike.sim.drawing import Drawing
 from goldenspike.sim.drawn_graph import SHARES, SIZES, Builder, Size, any_format
 
@@ -229,7 +230,14 @@ KINDS = {"traced": traced, "rewarded": rewarded}
 """What rules learn from: eligibility traces and third factors, or a reward of perturbations."""
 
 
-def draw_network(seed: int, size: str | None = None, kind: str | None = None) -> Drawn:
+def draw_network(
+    seed: int,
+    size: str | None = None,
+    kind: str | None = None,
+    *,
+    aim: Bin | None = None,
+    turn: tuple[int, ...] = (),
+) -> Drawn:
     """Return a network that ``plan`` accepts and that has a core.
 
     Parameters
@@ -238,6 +246,10 @@ def draw_network(seed: int, size: str | None = None, kind: str | None = None) ->
         All that it is a function of, with size and kind.
     size, kind
         Of :data:`SIZES` and :data:`KINDS`; by default those of the seed.
+    aim
+        A bin that it is to be in, perhaps.
+    turn
+        Number of the try to be in it.
 
     Raises
     ------
@@ -247,7 +259,7 @@ def draw_network(seed: int, size: str | None = None, kind: str | None = None) ->
     chosen = size or size_of(seed)
     refused: list[str] = []
     for attempt in range(ATTEMPTS):
-        d = Drawing(seed, attempt, 2, wild=0.4 * 0.85**attempt)
+        d = Drawing(seed, attempt, 2, *turn, wild=0.4 * 0.85**attempt, aim=aim)
         d.wild *= d.one(0.0, 0.3, 1.0) if d.theme is None else 0.0
         try:
             network = KINDS[kind or d.one(*KINDS)](d, SIZES[chosen])

@@ -11,7 +11,13 @@ import pytest
 
 from goldenspike.golden import catalog
 from goldenspike.hdl import yosys
-from goldenspike.sim import equivalence, mutation, mutation_score, mutation_twins
+from goldenspike.sim import (
+    equivalence,
+    mutation,
+    mutation_score,
+    mutation_scripts,
+    mutation_twins,
+)
 from goldenspike.sim.claims.networks import perturbed
 from goldenspike.sim.mutation import Mutant, Netlist
 from goldenspike.sim.mutation_score import Record, Subject
@@ -113,6 +119,24 @@ def test_proofs_and_lockstep_never_contradict(netlist: Netlist, killed: list[Rec
     rest = equivalence.Pairs(netlist, [m for m in left if m.port not in equivalence.CLOCKS])
     dead = sum(rest.step(m.number) == 0 for m in left if m.port not in equivalence.CLOCKS)
     assert dead > 10
+
+
+@pytest.mark.parametrize("name", command.subjects())
+def test_every_core_is_alive(name: str) -> None:
+    """What never changes in any case hides mutants: no check sees them, and no proof excuses them."""
+    planned = command.subject(name).plan
+    seen: dict[str, set[int]] = {}
+    for number in range(12):
+        case = mutation_scripts.draw_case(planned, number)
+        external = None if case.external is None else case.external[:4]
+        found = case.session.copy().learn(
+            case.stimulus, [0, 1, 0, 1], traced=True, trace_rows=1 << 20, external=external
+        )
+        for variable in planned.variables.values():
+            values = found.trace[found.trace[:, 1] == variable.number][:, 3]
+            seen.setdefault(variable.name, set()).update(values.tolist())
+    flags = (".active", ".primed")  # Which are only ever set.
+    assert [n for n, found in seen.items() if len(found) == 1 and not n.endswith(flags)] == []
 
 
 def test_a_run_goes_on_where_it_was(

@@ -28,6 +28,7 @@ from typing import Any
 from goldenspike.golden import catalog
 from goldenspike.golden.fixed import BIT, Overflow, Rounding
 from goldenspike.golden.network import LONGEST
+from goldenspike.golden.parameters import nearest_word
 from goldenspike.golden.planned import Plan, PlannedPopulation, PlannedProjection
 from goldenspike.hdl.catalog import TWINS
 from goldenspike.hdl.core import LANES
@@ -316,6 +317,25 @@ def title(one: Bin) -> str:
     return ": ".join(map(str, one))
 
 
+def named(text: str) -> Bin:
+    """Return the bin of a title.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it cannot be reached.
+    """
+    known = {title(one): one for one in _every()}
+    if text not in known:
+        raise ValueError(
+            f"Bin must be as coverage prints it, not {text!r}{nearest_word(text, known)}"
+        )
+    why = reason(known[text])
+    if why is not None:
+        raise ValueError(f"Bin must be within reach, not {text!r}: {why}")
+    return known[text]
+
+
 def choose(found: dict[int, set[Bin]], most: int | None = None) -> list[int]:
     """Return seeds that cover what all do, each the one that adds most; `most` of them at most."""
     left, chosen = set().union(*found.values()), []
@@ -334,6 +354,7 @@ IN_STREAM = {
     ("ScaleParams", "accumulator"),
 }
 HOLDING_ONE = {("PairParams", "trace"), ("triplet_stdp", "trace")}
+NOISE = {("filtered", "noise"), ("empiric", "trace"), ("EmpiricParams", "trace")}
 PARTS = ("fixed.requantize", "pole.step")
 REASONS = {
     "part": "it is a part of other twins and is in no core alone",
@@ -343,6 +364,8 @@ REASONS = {
     "stream": "a core refuses it by name: a word of a stream has 32 bits",
     "one": "the format must hold 1",
     "ticks": "it takes a trial of 65535 ticks, which single networks have, of no more than a rule",
+    "noise": "a perturbation is refused by name unless its noise has 0 or more fraction bits",
+    "reset": "a neuron that reaches the highest potential spikes and is reset",
     "unsigned": "weights of triplet STDP start at 0 or more and stay there",
 }
 """Why bins are removed."""
@@ -365,6 +388,8 @@ def _removal(kind: str, *words: Any) -> str | None:
         return "fixed"
     if kind == "end" and first == "rules.triplet_stdp.update" and rest[1] == "low":
         return "unsigned"
+    if kind == "end" and first == "neurons.conductance_lif.step" and rest == ["v", "high"]:
+        return "reset"
     if kind == "rule" and first in SPIKES:
         if rest in (["filter", "exponential"], ["filter", "dynamic"]):
             return "spikes"
@@ -373,6 +398,8 @@ def _removal(kind: str, *words: Any) -> str | None:
     if kind == "field" and rest[-1] == "over 32 bits" and (first, rest[0]) in IN_STREAM:
         return "stream"
     beyond = rest[-1:] in (["fraction below 0"], ["fraction all, or beyond"])
+    if kind == "field" and rest[-1] == "fraction below 0" and (first, rest[0]) in NOISE:
+        return "noise"
     if kind == "field" and beyond and (first, rest[0]) in HOLDING_ONE:
         return "one"
     if kind == "field" and rest[-1] == "65535" and rest[0] in ("window", "period", "trial_ticks"):

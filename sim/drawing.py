@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import MISSING, fields
 from fractions import Fraction
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,15 @@ UNITLESS = ("trace", "eligibility", "psi", "noise", "credit", "adaptation", "tot
 """Formats of numbers about 1, whatever the unit of weights."""
 THEMATIC = 0.12
 """Share of formats that are of a case's theme."""
+FAVOURED = 0.7
+"""Share of models that are one that the case aims at."""
+HOSTS = {
+    "bounded": ("stdp", "neuromodulated_stdp"),
+    "credit": ("eprop_reward", "lif", "adaptive_lif"),
+    "local_gradient": ("eprop_adaptive", "lif", "adaptive_lif"),
+    "psi": ("eprop", "lif", "adaptive_lif"),
+}
+"""Models that cells are in whose names say so of none."""
 MANY = 300
 """Values that are drawn until one is at a corner."""
 FACTORS = ("factor", "gain")
@@ -51,8 +61,9 @@ class Drawing:
     wild
         Share of formats that are any format there is. The others are narrow, and near each other.
     aim
-        A bin of the functional coverage. If it is the corner of a field, that field is put there,
-        and all else is neither wild nor of a theme.
+        A bin of the functional coverage. Models that it names are drawn more often; if it is the
+        corner of a field, that field is put there. No format is wild, and there is no theme, but
+        narrow formats for the ends of a state.
     """
 
     def __init__(self, *key: int, wild: float = 0.1, aim: Bin | None = None) -> None:
@@ -60,8 +71,11 @@ class Drawing:
         self.wild = wild
         self.aim = aim
         self.theme = self.one(*THEMES) if key[0] % 2 else None
-        if aim is not None and aim[0] == "field":
+        self.thematic = THEMATIC
+        if aim is not None:
             self.wild, self.theme = 0.0, None
+        if aim is not None and aim[0] == "end":
+            self.theme, self.thematic = self.one(None, "narrow"), 0.4
         """What there is much of; the other formats are narrow then."""
         self.frac = self.one(0, 2, 3, 4, 5, 8, 12, -2) if self.chance(0.5) else 3
         """Fraction bits that those of weights are near, and of all that is of their unit."""
@@ -69,8 +83,20 @@ class Drawing:
         """The same of numbers without a unit."""
 
     def one(self, *options: Any) -> Any:
-        """Return one of some options."""
+        """Return one of some options; mostly a model that the case aims at, if there is one."""
+        if self.aim is not None:
+            favoured = [one for one in options if isinstance(one, ModuleType) and self._has(one)]
+            if favoured and self.random.random() < FAVOURED:
+                options = tuple(favoured)
         return options[self.random.integers(len(options))]
+
+    def _has(self, module: ModuleType) -> bool:
+        """Return whether the case aims at something of a model."""
+        assert self.aim is not None
+        mine = {module.__name__.rpartition(".")[2]}
+        mine |= {base.__name__ for base in getattr(module, "Params", object).__mro__}
+        words = {word for words in self.aim for word in str(words).split(".")}
+        return not mine.isdisjoint(words.union(*(HOSTS.get(word, ()) for word in words)))
 
     def between(self, low: int, high: int) -> int:
         """Return an integer of a range, its ends included."""
@@ -101,7 +127,7 @@ class Drawing:
             Fraction bits of the formats that it belongs with.
         """
         signed = self.chance(0.7) if domain.signed is None else domain.signed
-        if self.theme is not None and self.chance(THEMATIC):
+        if self.theme is not None and self.chance(self.thematic):
             return self._thematic(domain, signed, about)
         if self.chance(self.wild):
             width = self.whole(1, WIDEST)
@@ -138,7 +164,7 @@ class Drawing:
 
     def holder(self) -> Format:
         """Return a format of factors: the usual one, or another that holds some of 0 to 1."""
-        if self.theme is not None and self.chance(2 * THEMATIC):
+        if self.theme is not None and self.chance(2 * self.thematic):
             return self._thematic(Formats(), False, self.between(0, 20))
         if self.chance(self.wild):
             return self.format(Formats(), self.between(0, 20))
@@ -229,15 +255,24 @@ class Drawing:
         self._steer(described, values)
         return described(**values)
 
+    def given(self, described: Any, name: str, drawn: Any, **known: Any) -> Any:
+        """Return what was drawn for a field, or a value where the case aims, if at that field."""
+        return (
+            self.aimed(domains(described)[name], known) if self.aims_at(described, name) else drawn
+        )
+
     def aims_at(self, described: Any, name: str) -> bool:
         """Return whether the case aims at a corner of a field."""
         field = self.aim is not None and self.aim[0] == "field"
         return field and (owner(described, name), name) == self.aim[1:3]
 
     def _steer(self, described: Any, values: dict[str, Any]) -> None:
-        """Put the field that the case aims at where it aims, and the numbers that are held in it."""
+        """Put the field that the case aims at where it aims, and the numbers it holds."""
         known = domains(described)
         for name in [name for name in known if self.aims_at(described, name)]:
+            left_out = values.get(name) is None  # It is optional, or goes with others.
+            if left_out or self.aim[3] in of_value(known[name], values[name]):
+                continue
             values[name] = self.aimed(known[name], values)
             for other, domain in known.items():
                 if isinstance(domain, Between) and name in (domain.held, domain.kept):
@@ -256,11 +291,20 @@ class Drawing:
         for _ in range(MANY):
             if isinstance(domain, Formats):
                 value = self._cornered(domain, corner)
+            elif isinstance(domain, Between) and not (domain.held or domain.kept):
+                value = self._inside(domain)
             else:
                 value = self.word(domain, known, self.frac)
             if corner in of_value(domain, value):
                 return value
         raise ValueError(f"Value must be found for {corner} of {domain}, but none is")
+
+    def _inside(self, domain: Between) -> float:
+        """Return a number of a domain, often near an end."""
+        if domain.high == math.inf:
+            return self.real(domain, {})
+        part = 2.0 ** -self.between(1, 8)
+        return domain.low + (domain.high - domain.low) * self.one(0, part, 0.5, 1 - part, 1)
 
     def _cornered(self, domain: Formats, corner: str) -> Format:
         """Return a format of a class of widths or of fraction bits, if the domain has any."""

@@ -8,6 +8,7 @@ anew, from the seed and the number of the attempt.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from goldenspike.golden.network import (
     LONGEST,
     Network,
     Population,
+    Projection,
     Reward,
 )
 from goldenspike.golden.neurons import (
@@ -55,6 +57,7 @@ from goldenspike.golden.rules import (
     stdp,
     triplet_stdp,
 )
+from goldenspike.golden.rules.bounded import BoundedParams
 from goldenspike.hdl import core
 from goldenspike.sim import drawn_models as models
 from goldenspike.sim.corners import Bin
@@ -64,6 +67,8 @@ from goldenspike.sim.drawn_graph import SHARES, SIZES, Builder, Size, any_format
 NEURONS = (lif, adaptive_lif, adaptive_lif_yin, leaky_readout, conductance_lif, rate)
 TAKING = (error, td_error, exponential_unit, softmax_error, softmax_choice, gate, match)
 """Models that are told others' signals and have no synapses."""
+LARGE = ("large", "255", str(LIMIT - 1))
+"""Corners of what is as long as a trial."""
 ATTEMPTS = 60
 """Attempts at a network: each is less wild than the one before."""
 
@@ -104,14 +109,25 @@ def traced(d: Drawing, size: Size) -> Network:
         rule = (
             _traced_rule(b, by_name[q.post], q.weight, b.delivered(q)) if d.chance(0.75) else None
         )
-        start = {"mean": q.mean, "initial": q.initial}
+        start: dict[str, Any] = {}
         if isinstance(rule, triplet_stdp.Params):
             start = {"mean": max(q.mean, 0.0), "initial": 0.0}
+        elif isinstance(rule, BoundedParams):
+            start = _within(rule, q)
         b.projections[k] = replace(q, rule=rule, **start)
     if not any(q.rule for q in b.projections):
         raise ValueError("Network must have a rule to learn by, not none")
     b.mirror()
     return b.shuffled()
+
+
+def _within(rule: BoundedParams, q: Projection) -> dict[str, Any]:
+    """Return how weights start within the bounds of a rule, if 0 is not within them."""
+    low = -math.inf if rule.low is None else rule.low
+    high = math.inf if rule.high is None else rule.high
+    if low <= 0 <= high:
+        return {}
+    return {"mean": min(max(q.mean, low), high), "initial": 0.0, "pattern": "full"}
 
 
 def _traced_rule(b: Builder, post: Population, weight: Format, signal: Format) -> Any:
@@ -220,9 +236,11 @@ def _reward(b: Builder, readout: Population, baseline: Any, period: int) -> Rewa
     )
 
 
-def size_of(seed: int) -> str:
-    """Return how large the network of a seed may be."""
-    d = Drawing(seed, 0, 1)
+def size_of(seed: int, aim: Bin | None = None, turn: tuple[int, ...] = ()) -> str:
+    """Return how large the network of a seed may be, or of the turn of one that aims at a bin."""
+    d = Drawing(seed, 0, 1, *turn)
+    if aim is not None and aim[-1] in LARGE:
+        return d.one("long", "giant")
     return str(d.random.choice(list(SHARES), p=list(SHARES.values())))
 
 
@@ -256,7 +274,7 @@ def draw_network(
     RuntimeError
         If too many attempts are refused.
     """
-    chosen = size or size_of(seed)
+    chosen = size or size_of(seed, aim, turn)
     refused: list[str] = []
     for attempt in range(ATTEMPTS):
         d = Drawing(seed, attempt, 2, *turn, wild=0.4 * 0.85**attempt, aim=aim)

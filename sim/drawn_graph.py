@@ -34,6 +34,7 @@ from goldenspike.golden.neurons import (
     lif,
     rate,
 )
+from goldenspike.golden.rules import triplet_stdp
 from goldenspike.sim import drawn_models as models
 from goldenspike.sim.drawing import Drawing
 
@@ -94,7 +95,7 @@ class Builder:
         self.d, self.size = d, size
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
-        self.ticks = d.whole(size.long, size.ticks)
+        self.ticks = d.given(Network, "ticks", d.whole(size.long, size.ticks))
         self.sizes = [1, self._count(1), self._count(size.many)]
 
     def _count(self, least: int) -> int:
@@ -206,6 +207,8 @@ class Builder:
         into: set[str] = set()
         for pre, post in self.pairs():
             weight = d.format(Formats(), d.frac)
+            if d.aims_at(triplet_stdp.Params, "bound"):  # Which is the format of its weights.
+                weight = d.aimed(Formats(signed=False), {})
             receptors = neuron_module(post.model).RECEPTORS
             receptor = None if post.name not in into else d.one(None, *receptors)
             into.add(post.name)

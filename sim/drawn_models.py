@@ -77,7 +77,7 @@ def _conductances(d: Drawing) -> conductance_lif.Params:
     conductance = Format(False, width, width + d.between(2, 4))
     if (d.theme is not None and d.chance(0.3)) or d.chance(d.wild):
         conductance = d.format(Formats(signed=False), width)
-    membrane = d.format(Formats(), d.frac)
+    membrane = d.given(conductance_lif.Params, "membrane", d.format(Formats(), d.frac))
     high, low = membrane.high, membrane.low
     threshold = d.raw(min(low + 1, high), high)
     raws = {
@@ -88,9 +88,13 @@ def _conductances(d: Drawing) -> conductance_lif.Params:
     }
     rest = d.one(0.0, 0.0, membrane.lsb, -0.5)
     given = {name: float(membrane.to_float(raw)) + rest for name, raw in raws.items()}
-    factor = d.holder()
+    factor = d.given(conductance_lif.Params, "factor", d.holder())
+    if d.aims_at(conductance_lif.Params, "leak"):
+        factor, conductance = pole.FACTOR, Format(False, width, width + 8)
+    conductance = d.given(conductance_lif.Params, "conductance", conductance)
     one = 1 << max(factor.frac, 0)
     leak = d.one(0, 1, one // 8, one // 4) / one
+    leak = d.given(conductance_lif.Params, "leak", leak, factor=factor)
     return d.params(
         conductance_lif.Params,
         membrane=membrane,
@@ -129,14 +133,16 @@ class Manner:
 
 
 def _empiric(d: Drawing, factor: Format) -> empiric.Params:
+    factor = d.given(empiric.Params, "factor", factor)
     one = 1 << max(factor.frac, 0)
     decay = d.one(0, 1, one // 2, one - 1, one - max(one // 8, 1)) / one if one > 1 else 0.0
     width = d.between(1, 12)
     width = d.between(17, 40) if d.chance(d.wild) else width
     frac = d.between(-2, width + 1)
-    trace = Format(False, width, frac)
+    trace = d.given(empiric.Params, "trace", Format(False, width, frac))
+    trace = d.given(conductance_perturbation.Params, "trace", trace)
     # The mean, probability / (1 - decay), is a whole number of the trace's last bits.
-    most = min(trace.high, int((1 - 2.0**-20) / (1 - decay) * 2**frac))
+    most = min(trace.high, int((1 - 2.0**-20) / (1 - decay) * 2.0**trace.frac))
     mean = d.raw(1, max(most, 1)) * trace.lsb
     return empiric.Params(mean * (1 - decay), decay, trace, factor)
 
@@ -176,7 +182,7 @@ def manner(d: Drawing, *, online: bool, steady: bool, frac: int) -> Manner:
 
 def _scores(d: Drawing) -> Format:
     found = d.format(Formats(signed=True), d.between(0, 6))
-    return found._replace(frac=max(found.frac, 0))
+    return d.given(filtered.Params, "noise", found._replace(frac=max(found.frac, 0)))
 
 
 def _accepted(make: Any) -> Any:

@@ -13,6 +13,8 @@ from typing import Any
 
 from goldenspike.hdl import cycles
 from goldenspike.sim.cases import Case, random_case
+from goldenspike.sim.corners import Bin
+from goldenspike.sim.coverage import aimed_case
 from goldenspike.sim.lockstep import Report, lockstep, prepare
 from goldenspike.sim.toolchain import Simulator
 
@@ -110,14 +112,18 @@ def check(case: Case, simulator: Simulator) -> Report:
 
 
 def run(
-    seed: int, size: str | None = None, simulator: Simulator | None = None, kind: str | None = None
+    seed: int,
+    size: str | None = None,
+    simulator: Simulator | None = None,
+    kind: str | None = None,
+    aim: Bin | None = None,
 ) -> Verdict:
-    """Run a random case, and say what became of it, whatever it is."""
+    """Run a random case, one that is in a bin if asked, and say what became of it."""
     begin = time.monotonic()
     known: dict[str, Any] = {}
     status, what = "equal", ""
     with _Caught() as caught:
-        case = random_case(seed, size, kind)
+        case = random_case(seed, size, kind) if aim is None else aimed_case(seed, aim, size)
         one = simulator or simulator_of(case)
         known = {"size": case.size, "simulator": one, "refused": case.refused}
         known |= {"lanes": case.lanes, "neurons": case.neurons}

@@ -123,7 +123,7 @@ def test_proofs_and_lockstep_never_contradict(netlist: Netlist, killed: list[Rec
 
 @pytest.mark.parametrize("name", command.subjects())
 def test_every_core_is_alive(name: str) -> None:
-    """What never changes in any case hides mutants: no check sees them, and no proof excuses them."""
+    """What never changes in any case hides mutants: no check sees them."""
     planned = command.subject(name).plan
     seen: dict[str, set[int]] = {}
     for number in range(12):

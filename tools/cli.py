@@ -312,7 +312,11 @@ def certify(
     return work.run(experiment, asked, fresh=fresh, out=out)
 
 
-@_command("fuzz --seeds 0:20", "fuzz --seeds 0:1000 --log build/fuzz.jsonl")
+@_command(
+    "fuzz --seeds 0:20",
+    "fuzz --seeds 0:1000 --log build/fuzz.jsonl",
+    "fuzz --seeds 0:3 --aim 'field: match: window: large'",
+)
 def fuzz(
     seeds: Annotated[str, typer.Option(help="First seed, and the one after the last.")],
     size: Annotated[
@@ -322,6 +326,9 @@ def fuzz(
     simulator: Annotated[
         Literal["verilator", "icarus"] | None,
         typer.Option(help="What the hardware runs in.", show_default="that of each seed"),
+    ] = None,
+    aim: Annotated[
+        str | None, typer.Option(help="Coverage bin that each network is to be in.")
     ] = None,
     log: Annotated[
         Path | None, typer.Option(help="Gets a line of JSON a network; those it has are not run.")
@@ -333,7 +340,7 @@ def fuzz(
     """
     from goldenspike.tools import fuzz as work
 
-    return work.run(seeds, size=size, simulator=simulator, log=log)
+    return work.run(seeds, size=size, simulator=simulator, aim=aim, log=log)
 
 
 @_command("coverage --seeds 0:100", "coverage --seeds 0:1000 --json build/coverage.json")

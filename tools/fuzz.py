@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from goldenspike.golden.parameters import choice
 from goldenspike.sim import coverage, fuzz, simulators
 from goldenspike.sim.cases import random_case
 from goldenspike.sim.drawn_graph import SIZES
+from goldenspike.sim.toolchain import Simulator
 from goldenspike.tools import console
 from goldenspike.tools.console import InputError, input_errors
 
@@ -27,8 +27,8 @@ def seeds_of(text: str) -> range:
     return range(int(first), int(last))
 
 
-def known(log: Path | None, size: str | None, simulator: str | None) -> dict[int, dict[str, Any]]:
-    """Return what a log says of seeds that ran already, by seed."""
+def known(log: Path | None, asked: list[str | None]) -> dict[int, dict[str, Any]]:
+    """Return what a log says of seeds that ran already as they are asked for, by seed."""
     found: dict[int, dict[str, Any]] = {}
     if log is None or not log.exists():
         return found
@@ -37,22 +37,24 @@ def known(log: Path | None, size: str | None, simulator: str | None) -> dict[int
             one = json.loads(line)
         except ValueError:
             continue  # The last line of a run that was killed.
-        if one["asked"] == [size, simulator]:
+        if one["asked"] == asked:
             found[one["seed"]] = one
     return found
 
 
-def replay(seed: int, size: str | None, simulator: str) -> str:
+def replay(seed: int, size: str | None, simulator: str, aim: str | None = None) -> str:
     """Return the command that runs a case again."""
     words = f"goldenspike fuzz --seeds {seed}:{seed + 1} --simulator {simulator}"
-    return words if size is None else f"{words} --size {size}"
+    words += "" if size is None else f" --size {size}"
+    return words if aim is None else f"{words} --aim '{aim}'"
 
 
 def run(
     seeds: str,
     *,
     size: str | None = None,
-    simulator: str | None = None,
+    simulator: Simulator | None = None,
+    aim: str | None = None,
     log: Path | None = None,
 ) -> int:
     """Run the cases of some seeds, print those that fail, and how they are run again.
@@ -63,6 +65,8 @@ def run(
         ``first:last``.
     size, simulator
         Of every network; by default the seed chooses both.
+    aim
+        Title of a bin of the functional coverage that every network is to be in.
     log
         File that gets a line of JSON for each case. Cases that it has already are not run again.
     """
@@ -70,7 +74,9 @@ def run(
         wanted = seeds_of(seeds)
         choice("Size", size, (None, *SIZES))
         choice("Simulator", simulator, (None, *simulators.SIMULATORS))
-    before = known(log, size, simulator)
+        known_bin = None if aim is None else coverage.named(aim)
+    asked = [size, simulator, *([] if aim is None else [aim])]
+    before = known(log, asked)
     if log is not None and log.exists() and not log.read_text().endswith("\n"):
         with log.open("a") as file:
             file.write("\n")
@@ -79,28 +85,24 @@ def run(
     with console.progress() as bars:
         bar = bars.add_task("lockstep", total=len(wanted), completed=len(told))
         for one in told:
-            _complain(one, size)
-        for verdict in _verdicts([s for s in wanted if s not in before], size, simulator):
-            one = verdict.data() | {"asked": [size, simulator]}
+            _complain(one, size, aim)
+        for seed in (s for s in wanted if s not in before):
+            verdict = fuzz.run(seed, size, simulator, aim=known_bin)
+            one = verdict.data() | {"asked": asked}
             told.append(one)
             if log is not None:
                 with log.open("a") as file:
                     file.write(json.dumps(one) + "\n")
-            _complain(one, size)
+            _complain(one, size, aim)
             bars.advance(bar, 1)
     return _report(told)
 
 
-def _verdicts(seeds: list[int], size: str | None, simulator: Any) -> Iterator[fuzz.Verdict]:
-    for seed in seeds:
-        yield fuzz.run(seed, size, simulator)
-
-
-def _complain(one: dict[str, Any], size: str | None) -> None:
+def _complain(one: dict[str, Any], size: str | None, aim: str | None) -> None:
     if one["status"] != "equal":
         where = f"{one['lanes']} lanes, {one['neurons']} neurons, {one['simulator']}"
         console.complain(f"Seed {one['seed']} ({where}) {one['status']}: {one['what']}")
-        console.say(f"Replay: {replay(one['seed'], size, one['simulator'] or 'icarus')}")
+        console.say(f"Replay: {replay(one['seed'], size, one['simulator'] or 'icarus', aim)}")
 
 
 def _report(told: list[dict[str, Any]]) -> int:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, NamedTuple
 
+from goldenspike.golden import pole
 from goldenspike.golden.cell import Cell, Ports, align, cell, select
-from goldenspike.golden.domains import Between, Factor, Formats, NeuronRounding, spoken
+from goldenspike.golden.domains import Between, Formats, NeuronRounding, spoken
 from goldenspike.golden.fixed import (
     BIT,
     Format,
@@ -74,7 +75,8 @@ class Params(Parameters):
     membrane
         Format of the membrane potential less `rest`.
     leak
-        Leak conductance times the duration of a tick, over the capacitance: 0 to 1.
+        Leak conductance times the duration of a tick, over the capacitance: 0 to
+        below 1.
     rest
         Potential of the leak, and at the start of a trial.
     excitatory_reversal, inhibitory_reversal
@@ -92,7 +94,7 @@ class Params(Parameters):
     """
 
     membrane: Format
-    leak: Factor
+    leak: pole.Fading
     rest: Potential
     excitatory_reversal: Potential
     inhibitory_reversal: Potential

@@ -1,7 +1,7 @@
 """What becomes of each mutant of a core: who kills it, or why nobody can.
 
 Lockstep comes first, because it is quick. Mutants that it does not tell from the core are compared
-with it by proof; what neither decides has survived.
+with it by proof; those that are not decided run through many more cases. The others have survived.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from goldenspike.sim.mutation import Netlist, Verdict
 
 Fate = Literal["killed", "equivalent", "survived"]
-CASES, MORE = range(2), (range(2, 12), range(12, 60))
-"""Cases that every mutant runs through, and more for those that proofs leave."""
+CASES, MORE, MOST = range(2), range(2, 12), range(12, 60)
+"""Cases that every mutant runs through; more for those that are left; and most of all."""
 LIMIT = 3
 """Times the cycles of the core as it is, after which a mutant hangs."""
 
@@ -211,15 +211,17 @@ def _by_buses(
 
 
 def by_more(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
-    """Yield the records of the mutants that lockstep tells from the core in many more cases."""
+    """Yield the records of the mutants that lockstep tells from the core in more cases."""
     if subject.bus:
         yield from _by_buses(subject, netlist, numbers, more=True)
         return
-    left = list(numbers)
-    for cases in MORE:
-        for one in by_lockstep(subject, netlist, left, cases=cases):
-            left.remove(one.number)
-            yield one
+    yield from by_lockstep(subject, netlist, numbers, cases=MORE)
+
+
+def by_most(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
+    """Yield the records of the mutants that lockstep tells from the core in very many cases."""
+    if not subject.bus:
+        yield from by_lockstep(subject, netlist, numbers, cases=MOST)
 
 
 def by_proof(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
@@ -243,7 +245,7 @@ def survivors(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Ite
         yield record(subject, netlist, number, "survived", "nobody")
 
 
-STAGES = (by_lockstep, by_proof, by_twin, by_more)
+STAGES = (by_lockstep, by_more, by_proof, by_twin, by_most)
 """What is done with a core's mutants, one after the other, with those that are left."""
 
 

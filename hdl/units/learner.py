@@ -111,7 +111,7 @@ class LearnUnit(Elaboratable):
         self.pre = FilterUnit(
             plan, f"{name}.pre_", given, pre.cell, pre.constants, neurons, follows
         )
-        self.rows = RowSource(self.pre.packing)
+        self.rows = RowSource(self.pre.packing, every=not learner.skips)
         self.factors = None if learner.factor is None else Signal(name=f"{name}_factors")
         self.making = Signal(name=f"{name}_making")
         self.learn, self.busy = Signal(name=f"{name}_learn"), Signal(name=f"{name}_learning")
@@ -212,7 +212,7 @@ class LearnUnit(Elaboratable):
             self.pre.read_address.eq(self.rows.address),
             self.pre.read_enable.eq(self.rows.enable),
             self.rows.word.eq(self.pre.read_word),
-            self.rows.all.eq(1 if not learner.skips else 0),
+            *([self.rows.all.eq(1)] if self.rows.every else []),
         ]
         group = Signal(range(self.groups))
         given = self._post(m, group)

@@ -87,7 +87,7 @@ def row_layout(signal: Format) -> StructLayout:
 class RowSource(Unit):
     """Reads a tick's signals and streams the rows that are not 0, in ascending order.
 
-    With `all`, those that are 0 come too. `start` begins; `address` is relative to the tick's
+    With `all`, which is there by `every`, those that are 0 come too. `start` begins; `address` is relative to the tick's
     first word, and stands, by `claim`, from the start until all words are read; `done` stands when
     the last row has been taken, until after the next start. Rows come one a cycle, the first one
     three cycles after the start; a word of none costs one.
@@ -97,7 +97,7 @@ class RowSource(Unit):
     packing
         Of the signals.
     every
-        Whether `all` may be set: then spikes are kept, to be told from what is silent.
+        Whether `all` is there: then spikes are kept, to be told from what is silent.
     """
 
     def __init__(self, packing: Packing, *, every: bool = False) -> None:
@@ -105,7 +105,7 @@ class RowSource(Unit):
         super().__init__(
             {
                 "start": In(1),
-                "all": In(1),
+                **({"all": In(1)} if every else {}),
                 "done": Out(1),
                 "address": Out(range(self.words + 1)),
                 "claim": Out(1),
@@ -173,7 +173,8 @@ class RowSource(Unit):
             m.d.comb += there.eq((1 << ((packing.size - 1) % each + 1)) - 1)
         word = Value.cast(self.word)
         active = Cat(word.word_select(k, width).any() for k in range(each))
-        return named(m, Mux(self.all, there, active & there), "wanted")
+        active &= there
+        return named(m, Mux(self.all, there, active) if self.every else active, "wanted")
 
 
 def _joined(a: tuple[Value, Value], b: tuple[Value, Value]) -> tuple[Value, Value]:

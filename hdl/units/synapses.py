@@ -240,7 +240,7 @@ class SynapseUnit(Elaboratable):
         taken = rows.o.valid & rows.o.ready
         m.d.comb += [
             rows.o.ready.eq(streaming & (~held | (go & last))),
-            rows.all.eq(retracing if online else 0),
+            *([rows.all.eq(retracing)] if rows.every else []),
             self.marking.eq(taken & delivering & self.tracing),
         ]
         code = None if q.weight_perturbation is None else q.weight_perturbation.code

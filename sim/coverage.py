@@ -9,7 +9,8 @@ description and of what the golden model does with it, so no simulator is asked.
 ``field``       a corner of a field's domain: where the field is declared, its name, the corner
 ``cell``        a twin is in the core
 ``end``         a field of a twin's state is written as its format's least or greatest number
-``rule``        a rule, and its rounding, overflow, filter, delay, or what gives its third factor
+``rule``        a rule that learns something in the run, and its rounding, overflow, filter, delay,
+                lanes, or what gives its signal or its third factor
 ``neurons``     a neuron model, and how many of it a cycle, or what it is connected to
 ``size``        a size of something, by class; with the lanes where units of both meet
 ``run``         a kind of run, and how the network learns
@@ -32,7 +33,7 @@ from goldenspike.golden.parameters import nearest_word
 from goldenspike.golden.planned import Plan, PlannedPopulation, PlannedProjection
 from goldenspike.hdl.catalog import TWINS
 from goldenspike.hdl.core import LANES
-from goldenspike.sim.cases import Case, random_case
+from goldenspike.sim.cases import Case, learned, random_case
 from goldenspike.sim.corners import Bin, classed, corners_of, descriptions, every_corner, word
 
 TRACE_ROWS = 1 << 20
@@ -160,7 +161,9 @@ def of_network(case: Case) -> set[Bin]:
     for p in plan.neurons:
         found.add(("neurons", _module(p.params), "a cycle", classed(FEW, case.neurons)))
     for q in plan.projections:
-        found |= set(_of_rule(case, q))
+        found |= {
+            one for one in _of_rule(case, q) if one[:2] == ("rule", "none") or one[0] != "rule"
+        }
         if sum(other.post is q.post for other in plan.projections) > 1:
             found.add(("size", "two into one"))
     found.add(("size", "lanes", case.lanes, case.neurons))
@@ -220,9 +223,7 @@ def _states(plan: Plan) -> dict[str, tuple[str, str]]:
 def of_run(case: Case) -> set[Bin]:
     """Return the bins that a case has by what golden does in its learning trials."""
     plan, session = case.plan, case.session.copy()
-    before = {
-        q.name: session.arrays[f"{q.name}.w"].copy() for q in plan.projections if q.mirror is None
-    }
+    before = {name: array.copy() for name, array in session.arrays.items()}
     first = session.trial
     outcome = session.learn(
         case.stimulus,
@@ -243,7 +244,8 @@ def of_run(case: Case) -> set[Bin]:
             continue
         ends = {"low": fmt.low, "high": fmt.high}
         found |= {("end", *where, word) for word, end in ends.items() if (values == end).any()}
-    if any((w != session.arrays[f"{name}.w"]).any() for name, w in before.items()):
+    for q in learned(plan, before, session.arrays):
+        found |= {one for one in _of_rule(case, q) if one[0] == "rule"}
         found.add(("size", "learned"))
     crossed = first + len(case.samples)
     for bits in (8, 16, 32):
@@ -309,7 +311,7 @@ def aimed_case(seed: int, aim: Bin, size: str | None = None) -> Case:
 
 def _shown(aim: Bin, found: set[Bin]) -> bool:
     """Return whether a run can show a bin, of a network that is in some."""
-    return aim[0] == "size" or (aim[0] == "end" and ("cell", aim[1]) in found)
+    return aim[0] in ("size", "rule") or (aim[0] == "end" and ("cell", aim[1]) in found)
 
 
 def title(one: Bin) -> str:

@@ -167,20 +167,27 @@ def _traced_rule(b: Builder, post: Population, weight: Format, signal: Format) -
     )
 
 
-def rewarded(d: Drawing, size: Size) -> Network:
+def online(d: Drawing, size: Size) -> Network:
+    """Return a network that learns during trials, from rewards of time bins."""
+    return rewarded(d, size, online=True)
+
+
+def rewarded(d: Drawing, size: Size, *, online: bool | None = None) -> Network:
     """Return a network that learns from a reward what perturbations do."""
     b = Builder(d, size)
-    online = d.chance(0.3)
+    online = d.chance(0.3) if online is None else online
     baseline = running_mean if online else d.one(paired, two_sided, running_mean)
     period = 0
     if online:
-        period = d.whole(1, max(b.ticks // 4, 1)) if d.chance(0.7) else b.ticks
+        # The first bin of all is compared with nothing: it takes more for a reward.
+        b.ticks = max(b.ticks, d.one(1, 6, 8, 12))
+        period = d.whole(1, max(b.ticks // 4, 1)) if d.chance(0.8) else b.ticks
         b.ticks = period * max(b.ticks // period, 1)
     b.sources()
     layers = b.hidden(NEURONS, d.one(1, 1, 2, 3))
     if d.chance(0.3):
         b.taking(d.one(*TAKING), d.one(*b.sizes))
-    b.connect(LONGEST)
+    b.connect(LONGEST if d.chance(0.1) else min(LONGEST, max(b.ticks - 1, 1)))
     readout = d.one(*layers)
     for post in b.populations:
         own = [k for k, q in enumerate(b.projections) if q.post == post.name]
@@ -212,7 +219,7 @@ def _least_sigma(d: Drawing, weights: list[Format], how: models.Manner) -> float
 def _reward(b: Builder, readout: Population, baseline: Any, period: int) -> Reward:
     """Return a reward, with time bins if they have a period."""
     d = b.d
-    objective = d.one("squared_error", "squared_error", "count_error", "external")
+    objective = d.one("squared_error", "squared_error", "count_error", *["external"] * 3)
     objective = "squared_error" if period else objective
     target = d.format(Formats(), b.signal(readout).frac)
     if objective == "external":
@@ -232,8 +239,14 @@ def _reward(b: Builder, readout: Population, baseline: Any, period: int) -> Rewa
         2.0 ** d.between(-4, 2),
         sign=d.chance(0.3) and 0 <= fmt.frac < fmt.width - 1,
         period=period,
-        delay=d.one(0, d.whole(0, LONGEST), d.between(0, b.ticks // period)) if period else 0,
+        delay=_late(d, b.ticks // period) if period else 0,
     )
+
+
+def _late(d: Drawing, bins: int) -> int:
+    """Return how many time bins a reward is late: often so few that it arrives within a trial."""
+    most = min(bins - 1, LONGEST)
+    return d.one(0, 0, 0, min(1, most), d.between(0, most), d.whole(0, LONGEST))
 
 
 def size_of(seed: int, aim: Bin | None = None, turn: tuple[int, ...] = ()) -> str:
@@ -244,8 +257,17 @@ def size_of(seed: int, aim: Bin | None = None, turn: tuple[int, ...] = ()) -> st
     return str(d.random.choice(list(SHARES), p=list(SHARES.values())))
 
 
-KINDS = {"traced": traced, "rewarded": rewarded}
-"""What rules learn from: eligibility traces and third factors, or a reward of perturbations."""
+KINDS = {"traced": traced, "rewarded": rewarded, "online": online}
+"""What rules learn from: eligibility traces and third factors, or a reward of perturbations, of
+time bins perhaps.
+"""
+
+
+def kind_of(network: Network) -> str:
+    """Return what the rules of a network learn from."""
+    if network.reward is None:
+        return "traced"
+    return "online" if network.reward.period else "rewarded"
 
 
 def draw_network(
@@ -280,7 +302,7 @@ def draw_network(
         d = Drawing(seed, attempt, 2, *turn, wild=0.4 * 0.85**attempt, aim=aim)
         d.wild *= d.one(0.0, 0.3, 1.0) if d.theme is None else 0.0
         try:
-            network = KINDS[kind or d.one(*KINDS)](d, SIZES[chosen])
+            network = KINDS[kind or d.one("traced", "rewarded")](d, SIZES[chosen])
             planned = plan(network)
             core.check(planned, 1)
         except ValueError as error:

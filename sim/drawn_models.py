@@ -216,6 +216,8 @@ def perturbing(d: Drawing, weight: Format, how: Manner, *, fixed: bool) -> Any:
     factor = d.format(Formats(), weight.frac + 2)
     shared = {"eta": _rate(d, -weight.frac), "factor": factor}
     if kind == "online":
+        shared["eta"] *= 2.0 ** d.between(0, 8)
+        shared["eligibility"] = d.format(Formats(), how.given["trace"].frac)
         return d.params(d.one(*ONLINE).Params, interval=1, **shared, **how.given)
     shared |= _summed(d, weight)
     if kind == "weights":

@@ -42,19 +42,19 @@ FAULTS = {
         "units/variates.py",
         "(target * blocks + asked)",
         "(target * blocks + asked)[:12]",
-        *(62, "wide", "rewarded"),
+        *(282, "wide", "rewarded"),
     ),
     "delays lose their highest bit": Fault(
         "core.py",
         "self.sequencer.bases[population.name] - words * delay",
         "self.sequencer.bases[population.name] - words * (delay & 127)",
-        *(88, "long", "rewarded"),
+        *(7, "long", "rewarded"),
     ),
     "words of rounding repeat after 64 ticks": Fault(
         "units/sequencer.py",
         "unit.high.eq(tick << 16 if renewed else 0)",
         "unit.high.eq(tick[:6] << 16 if renewed else 0)",
-        *(10, "long", "traced"),
+        *(32, "long", "traced"),
     ),
     "words of noise repeat after 256 ticks": Fault(
         "units/population.py",
@@ -92,11 +92,17 @@ FAULTS = {
         "self.trial.eq((self.trial + 1)[:16])",
         *(118, "small", "traced"),
     ),
+    "silent rows learn as if they spiked": Fault(
+        "units/rows.py",
+        "if packing.signal == BIT and not self.every:",
+        "if packing.signal == BIT:",
+        *(72, "small", "traced"),
+    ),
     "conditions from 256 on are taken for others": Fault(
         "units/sequencer.py",
         "times(self.condition, reward.bins)",
         "times(self.condition[:8], reward.bins)",
-        *(40, "wide", "rewarded"),
+        *(128, "wide", "rewarded"),
     ),
 }
 

@@ -203,7 +203,6 @@ class LearnUnit(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        learner: Any = self.learner
         m.submodules.pre = self.pre
         m.submodules.rows = self.rows
         m.d.comb += [

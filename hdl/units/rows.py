@@ -87,10 +87,10 @@ def row_layout(signal: Format) -> StructLayout:
 class RowSource(Unit):
     """Reads a tick's signals and streams the rows that are not 0, in ascending order.
 
-    With `all`, which is there by `every`, those that are 0 come too. `start` begins; `address` is relative to the tick's
-    first word, and stands, by `claim`, from the start until all words are read; `done` stands when
-    the last row has been taken, until after the next start. Rows come one a cycle, the first one
-    three cycles after the start; a word of none costs one.
+    With `all`, which is there by `every`, those that are 0 come too. `start` begins; `address` is
+    relative to the tick's first word, and stands, by `claim`, from the start until all words are
+    read; `done` stands when the last row has been taken, until after the next start. Rows come one
+    a cycle, the first one three cycles after the start; a word of none costs one.
 
     Parameters
     ----------

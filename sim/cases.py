@@ -102,7 +102,7 @@ def random_case(
         first = aim is not None or one.size != "small" or seed % ANY == 0
         if share >= ENOUGH or first:
             break
-        kind = kind or kind_of(one.network)
+        size, kind = one.size, kind or kind_of(one.network)
     assert best is not None
     return best[1]
 

@@ -70,6 +70,8 @@ class Drawing:
         self.random = np.random.default_rng(key)
         self.wild = wild
         self.aim = aim
+        of_field = aim if aim is not None and aim[0] == "field" else None
+        self.field, self.corner = (None, "") if of_field is None else (of_field[1:3], of_field[3])
         self.theme = self.one(*THEMES) if key[0] % 2 else None
         self.thematic = THEMATIC
         if aim is not None:
@@ -257,21 +259,20 @@ class Drawing:
 
     def given(self, described: Any, name: str, drawn: Any, **known: Any) -> Any:
         """Return what was drawn for a field, or a value where the case aims, if at that field."""
-        return (
-            self.aimed(domains(described)[name], known) if self.aims_at(described, name) else drawn
-        )
+        if not self.aims_at(described, name):
+            return drawn
+        return self.aimed(domains(described)[name], known)
 
     def aims_at(self, described: Any, name: str) -> bool:
         """Return whether the case aims at a corner of a field."""
-        field = self.aim is not None and self.aim[0] == "field"
-        return field and (owner(described, name), name) == self.aim[1:3]
+        return (owner(described, name), name) == self.field
 
     def _steer(self, described: Any, values: dict[str, Any]) -> None:
         """Put the field that the case aims at where it aims, and the numbers it holds."""
         known = domains(described)
         for name in [name for name in known if self.aims_at(described, name)]:
             left_out = values.get(name) is None  # It is optional, or goes with others.
-            if left_out or self.aim[3] in of_value(known[name], values[name]):
+            if left_out or self.corner in of_value(known[name], values[name]):
                 continue
             values[name] = self.aimed(known[name], values)
             for other, domain in known.items():
@@ -286,18 +287,16 @@ class Drawing:
         ValueError
             If none is found.
         """
-        assert self.aim is not None
-        corner = self.aim[3]
         for _ in range(MANY):
             if isinstance(domain, Formats):
-                value = self._cornered(domain, corner)
+                value = self._cornered(domain, self.corner)
             elif isinstance(domain, Between) and not (domain.held or domain.kept):
                 value = self._inside(domain)
             else:
                 value = self.word(domain, known, self.frac)
-            if corner in of_value(domain, value):
+            if self.corner in of_value(domain, value):
                 return value
-        raise ValueError(f"Value must be found for {corner} of {domain}, but none is")
+        raise ValueError(f"Value must be found for {self.corner} of {domain}, but none is")
 
     def _inside(self, domain: Between) -> float:
         """Return a number of a domain, often near an end."""

@@ -62,7 +62,7 @@ MORE = {
         *("sending = self.o.valid", "rows: signals", ("valid_stays", "payload_stays")),
     ),
     "a silent row is sent": Fault(
-        *("units/rows.py", "Mux(self.all, there, active & there)"),
+        *("units/rows.py", "Mux(self.all, there, active)"),
         *("there", "rows: signals", ("row_comes_once", "all_rows_come")),
     ),
     "rows of a last word that are no neurons": Fault(

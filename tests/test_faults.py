@@ -243,8 +243,8 @@ LESS = {
     ),
     "mark of an active input is not cleared": Fault(
         "units/synapses.py",
-        "write.en.eq(self.marking | done)",
-        "write.en.eq(self.marking)",
+        "write.en.eq(self.marking | done | self.clearing)",
+        "write.en.eq(self.marking | self.clearing)",
         "trial 8, update: spikes_to_hidden.w[0, 0]",
         "weights",
     ),

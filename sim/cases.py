@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.randomness import MASK
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import LANES
-from goldenspike.sim.corners import Bin
 from goldenspike.sim.drawing import Drawing
 from goldenspike.sim.drawn import draw_network, kind_of
 from goldenspike.sim.lockstep import Run
@@ -21,9 +21,9 @@ from goldenspike.sim.stimuli import SAMPLES, draw, fill, stimulate
 FEW = LANES[:4]
 """Lanes of most cases: more make the core of a small network large."""
 TRIES, ENOUGH = 12, 0.5
-"""Small networks that are drawn until a share of the rules learns; else the best is taken."""
+"""How often a small network is drawn, at most, until such a share of its rules learns."""
 ANY = 8
-"""Of one seed in so many, of those that aim at a bin and of larger ones, the first is taken."""
+"""One seed in so many takes its first network, whether it learns or not."""
 
 
 @dataclass(frozen=True)
@@ -75,36 +75,31 @@ def traced_case(seed: int) -> Case:
     return random_case(seed, "small", "traced")
 
 
-def random_case(
-    seed: int,
-    size: str | None = None,
-    kind: str | None = None,
-    *,
-    aim: Bin | None = None,
-    turn: tuple[int, ...] = (),
-) -> Case:
+def random_case(seed: int, size: str | None = None, kind: str | None = None) -> Case:
     """Return a random network with random weights, stimuli and runs.
+
+    A small network is drawn up to :data:`TRIES` times, until enough of its rules learn.
 
     Parameters
     ----------
     seed
         All that the case is a function of, with size and kind.
-    size, kind, aim, turn
-        How large the network may be, what it learns from, and what it is to cover, as
+    size, kind
+        How large the network may be, and what it learns from, as
         :func:`goldenspike.sim.drawn.draw_network` has it.
     """
-    best = None
-    for k in range(TRIES):
-        one = _case(seed, size, kind, aim, (*turn, k) if k else turn)
-        share = _learning(one)
-        if best is None or share > best[0]:
-            best = share, one
-        first = aim is not None or one.size != "small" or seed % ANY == 0
-        if share >= ENOUGH or first:
+    case = single_case(seed, size, kind)
+    if case.size != "small" or seed % ANY == 0:
+        return case
+    best, share = case, _learning(case)
+    for turn in range(1, TRIES):
+        if share >= ENOUGH:
             break
-        size, kind = one.size, kind or kind_of(one.network)
-    assert best is not None
-    return best[1]
+        other = single_case(seed, case.size, kind or kind_of(case.network), turn=(turn,))
+        found = _learning(other)
+        if found > share:
+            best, share = other, found
+    return best
 
 
 def _learning(case: Case) -> float:
@@ -132,12 +127,16 @@ def learned(
     ]
 
 
-def _case(
-    seed: int, size: str | None, kind: str | None, aim: Bin | None, turn: tuple[int, ...]
-) -> Case:
-    """Return one network with random weights, stimuli and runs, whether it learns or not."""
-    drawn = draw_network(seed, size, kind, aim=aim, turn=turn)
-    planned, d = drawn.plan, Drawing(seed, 3, *turn)
+def single_case(seed: int, *how: str | None, **more: Any) -> Case:
+    """Return one network with random weights, stimuli and runs, whether it learns or not.
+
+    Parameters
+    ----------
+    seed, how, more
+        What :func:`goldenspike.sim.drawn.draw_network` is told.
+    """
+    drawn = draw_network(seed, *how, **more)
+    planned, d = drawn.plan, Drawing(seed, 3, *more.get("turn", ()))
     session = Session(planned, d.one(0, MASK, d.between(0, MASK)), "python")
     session.trial = _first(d, planned)
     fill(session, d.random)

@@ -27,18 +27,18 @@ fraction bits, of less than none; and the ends of ranges of integers.
 UNITLESS = ("trace", "eligibility", "psi", "noise", "credit", "adaptation", "total")
 """Formats of numbers about 1, whatever the unit of weights."""
 THEMATIC = 0.12
-"""Share of formats that are of a case's theme."""
+"""The usual share of formats that are of a case's theme."""
 FAVOURED = 0.7
-"""Share of models that are one that the case aims at."""
+"""How often a model that the case aims at is drawn where it can be."""
 HOSTS = {
     "bounded": ("stdp", "neuromodulated_stdp"),
     "credit": ("eprop_reward", "lif", "adaptive_lif"),
     "local_gradient": ("eprop_adaptive", "lif", "adaptive_lif"),
     "psi": ("eprop", "lif", "adaptive_lif"),
 }
-"""Models that cells are in whose names say so of none."""
+"""Models that have the cells of a module."""
 MANY = 300
-"""Values that are drawn until one is at a corner."""
+"""How many values are drawn, at most, until one is at a corner."""
 FACTORS = ("factor", "gain")
 """What names of formats end with that are held by factors of 0 to 1, or a little more."""
 
@@ -73,12 +73,13 @@ class Drawing:
         of_field = aim if aim is not None and aim[0] == "field" else None
         self.field, self.corner = (None, "") if of_field is None else (of_field[1:3], of_field[3])
         self.theme = self.one(*THEMES) if key[0] % 2 else None
+        """What there is much of; the other formats are narrow then."""
         self.thematic = THEMATIC
+        """Share of formats that are of the theme."""
         if aim is not None:
             self.wild, self.theme = 0.0, None
         if aim is not None and aim[0] == "end":
             self.theme, self.thematic = self.one(None, "narrow"), 0.4
-        """What there is much of; the other formats are narrow then."""
         self.frac = self.one(0, 2, 3, 4, 5, 8, 12, -2) if self.chance(0.5) else 3
         """Fraction bits that those of weights are near, and of all that is of their unit."""
         self.fine = self.between(0, 5)

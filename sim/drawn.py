@@ -68,7 +68,7 @@ NEURONS = (lif, adaptive_lif, adaptive_lif_yin, leaky_readout, conductance_lif, 
 TAKING = (error, td_error, exponential_unit, softmax_error, softmax_choice, gate, match)
 """Models that are told others' signals and have no synapses."""
 LARGE = ("large", "255", str(LIMIT - 1))
-"""Corners of what is as long as a trial."""
+"""Corners that only long trials reach."""
 ATTEMPTS = 60
 """Attempts at a network: each is less wild than the one before."""
 
@@ -179,7 +179,7 @@ def rewarded(d: Drawing, size: Size, *, online: bool | None = None) -> Network:
     baseline = running_mean if online else d.one(paired, two_sided, running_mean)
     period = 0
     if online:
-        # The first bin of all is compared with nothing: it takes more for a reward.
+        # The first bin has no mean to be compared with, so a reward takes several bins.
         b.ticks = max(b.ticks, d.one(1, 6, 8, 12))
         period = d.whole(1, max(b.ticks // 4, 1)) if d.chance(0.8) else b.ticks
         b.ticks = period * max(b.ticks // period, 1)
@@ -258,8 +258,8 @@ def size_of(seed: int, aim: Bin | None = None, turn: tuple[int, ...] = ()) -> st
 
 
 KINDS = {"traced": traced, "rewarded": rewarded, "online": online}
-"""What rules learn from: eligibility traces and third factors, or a reward of perturbations, of
-time bins perhaps.
+"""What rules learn from: eligibility traces and third factors, or rewards of perturbations, those
+of time bins among them or alone.
 """
 
 
@@ -287,9 +287,9 @@ def draw_network(
     size, kind
         Of :data:`SIZES` and :data:`KINDS`; by default those of the seed.
     aim
-        A bin that it is to be in, perhaps.
+        A bin of the functional coverage, which becomes likely; see :class:`Drawing`.
     turn
-        Number of the try to be in it.
+        Makes another network of the same seed.
 
     Raises
     ------

@@ -1,8 +1,7 @@
 """Mutants that nobody can tell from their core: proofs that both do the same, for all time.
 
 A core and its mutant get the same inputs. Memories are taken out of both: what they are told must
-be the same in every cycle, so what they answer is the same, whatever it is; but a bit to which
-nothing but 0 is written answers 0, as memories begin with 0 in the Verilog. Registers are paired.
+be the same in every cycle, so what they answer is the same, whatever it is. Registers are paired.
 First it is tried, for any values of registers, that paired ones get the same again; then, with the
 registers as they begin, that no input ever makes a difference. ABC answers both.
 """
@@ -62,9 +61,6 @@ MASKED = {
     "s_axi_bresp": "s_axi_bvalid",
 }
 """Outputs that say something only where another is 1."""
-EACH = 6
-"""Lines of a memory, which are numbered one after the other."""
-ANY = "any"
 MEMORY = re.compile(r"  cell \$mem_v2 \S+\n(.*?)\n  end\n", re.DOTALL)
 CLOCKS = ("CLK", "RD_CLK", "WR_CLK")
 
@@ -78,8 +74,6 @@ def opened(text: str) -> str:
         signals = dict(re.findall(r"    connect \\(\S+) (.+)", found[1]))
         widths = dict(re.findall(r"    parameter \\(\S+) (?:signed )?(.+)", found[1]))
         ports = {way: int(widths[f"{way}_PORTS"]) for way in ("RD", "WR")}
-        # How many ports must write 0 for a bit to stay 0: none tells if not all begin with 0.
-        zeros = ANY if "1" in widths["INIT"].partition("'")[2] else ports["WR"]
         each = {"ADDR": int(widths["ABITS"]), "DATA": int(widths["WIDTH"])}
         size = {
             **{f"{way}_{name}": ports[way] * bits for way in ports for name, bits in each.items()},
@@ -90,8 +84,7 @@ def opened(text: str) -> str:
         lines = []
         for name, width in size.items():
             number += 1
-            known = (ports[name[:2]], clocked, each["DATA"], each["ADDR"], zeros)
-            shape = ":".join(map(str, known))
+            shape = ":".join(map(str, (ports[name[:2]], clocked, each["DATA"], each["ADDR"])))
             wire = f"\\memory:{number}:{name}:{shape}"
             kind = "input" if name == "RD_DATA" else "output"
             ends = (signals[name], wire) if kind == "input" else (wire, signals[name])
@@ -130,10 +123,9 @@ class Pairs:
         inputs = self._named(names, "input")
         self.control = inputs.get(CONTROL, {})
         self.graph = Graph()
-        self.answers = self._answers(inputs)
-        silent, self.constant = self._constants()
-        self.inputs = [0 if k in silent else self.graph.new() for k in range(self.circuit.inputs)]
+        self.inputs = [self.graph.new() for _ in range(self.circuit.inputs)]
         self.registers = [self.graph.new() for _ in self.circuit.latches]
+        self.constant = self._constants()
         self.plain = [
             0 if steady else register
             for register, steady in zip(self.registers, self.constant, strict=True)
@@ -147,32 +139,10 @@ class Pairs:
             found[name][int(bit)] = int(number)
         return found
 
-    def _answers(self, inputs: dict[str, dict[int, int]]) -> dict[int, list[int]]:
-        """Return what is written to each bit that memories answer, if all of them begin with 0."""
-        written: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for name, bits in self.outputs.items():
-            if not name.startswith("memory:") or ":WR_DATA:" not in name:
-                continue
-            _, number, _, _, _, width, _, _ = name.split(":")
-            for bit, output in bits.items():
-                place = (int(number) - 1001) // EACH, bit % int(width)
-                written[place].append(self.circuit.outputs[output])
-        found: dict[int, list[int]] = {}
-        for name, bits in inputs.items():
-            if not name.startswith("memory:"):
-                continue
-            _, number, _, _, _, width, _, zeros = name.split(":")
-            for bit, place in bits.items():
-                data = written[(int(number) - 1001) // EACH, bit % int(width)]
-                if str(len(data)) == zeros:  # One that is missing is a constant, perhaps 1.
-                    found[place] = data
-        return found
+    def _constants(self) -> list[bool]:
+        """Return which registers stay 0 whatever comes, by what is known of each: 0, or anything.
 
-    def _constants(self) -> tuple[set[int], list[bool]]:
-        """Return which answers of memories, and which registers, stay 0 whatever comes.
-
-        All that is known of each is 0, or anything. Values are 1 where something may be 1; a
-        literal and its negation may both be. A memory's bit stays 0 if nothing else is written.
+        Values are 1 where something may be 1; a literal and its negation may both be.
         """
         may = bytearray(2 + 2 * (self.circuit.inputs + len(self.circuit.latches)))
         may += bytearray(2 * len(self.circuit.gates))
@@ -181,8 +151,6 @@ class Pairs:
             may[2 * k + 2] = may[2 * k + 3] = 1
         chosen = set(self.control.values())
         for k in chosen:
-            may[2 * k + 2] = 0
-        for k in self.answers:
             may[2 * k + 2] = 0
         first = self.circuit.inputs + 1
         state = [False] * len(self.circuit.latches)
@@ -196,14 +164,9 @@ class Pairs:
                 free or bool(may[following])
                 for free, (following, _) in zip(state, self.circuit.latches, strict=True)
             ]
-            told = {k for k, data in self.answers.items() if any(may[one] for one in data)}
-            more = [k for k in told if not may[2 * k + 2]]
-            if after == state and not more:
-                silent = {k for k in self.answers if not may[2 * k + 2]}
-                return silent, [not free for free in state]
+            if after == state:
+                return [not free for free in state]
             state = after
-            for k in more:
-                may[2 * k + 2] = 1
 
     def values(self, mutant: int, registers: list[int]) -> list[int]:
         """Return the literals of a mutant, whose registers are given, in place of the circuit's."""
@@ -238,8 +201,9 @@ class Pairs:
                 found += [bits[k] for k in sorted(bits)]
         memories: dict[int, dict[str, Any]] = defaultdict(dict)
         for name in (name for name in signals if name.startswith("memory:")):
-            _, number, way, ports, clocked, width, places, _ = name.split(":")
-            memory = memories[(int(number) - 1001) // EACH]
+            _, number, way, ports, clocked, width, places = name.split(":")
+            # Ports of one memory are numbered one after the other: see `opened`.
+            memory = memories[(int(number) - 1001) // 6]
             memory[way] = (signals[name], int(ports), clocked)
             memory |= {"width": int(width), "bits": int(places)}
         for memory in memories.values():
@@ -333,10 +297,8 @@ class Pairs:
 def never(problems: dict[int, bytes], commands: str, folder: Path) -> set[int]:
     """Return the problems whose output is never 1, as far as ABC's commands show it.
 
-    A problem that ABC fails at, for it recurses until its stack is full, is left open.
+    ABC's stack can overflow. The problems are then halved; the one that fails alone stays open.
     """
-    if not problems:
-        return set()
     lines = []
     for number, data in problems.items():
         (folder / f"{number}.aig").write_bytes(data)
@@ -354,8 +316,8 @@ def never(problems: dict[int, bytes], commands: str, folder: Path) -> set[int]:
     except RuntimeError:
         numbers = list(problems)
         half = len(numbers) // 2
-        parts = [{k: problems[k] for k in part} for part in (numbers[:half], numbers[half:])]
-        return set().union(*(never(part, commands, folder) for part in parts if half))
+        parts = (numbers[:half], numbers[half:]) if half else ()
+        return set().union(*(never({k: problems[k] for k in p}, commands, folder) for p in parts))
     found = set()
     for number in problems:
         left, status = folder / f"{number}.out.aig", folder / f"{number}.txt"

@@ -17,7 +17,7 @@ SAMPLES = 2
 SILENT = (0.0, 0.0, 0.5, 0.9, 0.99)
 """Shares of a source's signals that are made 0: each sample draws one."""
 FIRST = 3
-"""The first sample draws one of so many, so that a network is not shown silence alone."""
+"""How many of these the first sample draws from: none that leaves it silent."""
 
 
 def draw(random: np.random.Generator, fmt: Format, *shape: int) -> np.ndarray:

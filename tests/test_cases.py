@@ -24,7 +24,7 @@ from goldenspike.golden.fixed import Format, Rounding
 from goldenspike.golden.neurons import lif
 from goldenspike.golden.plan import plan
 from goldenspike.sim import coverage
-from goldenspike.sim.cases import random_case
+from goldenspike.sim.cases import ANY, random_case, single_case
 from goldenspike.sim.corners import DESCRIPTIONS
 from goldenspike.sim.drawing import Drawing, corners
 from goldenspike.sim.drawn import draw_network
@@ -40,6 +40,50 @@ def test_a_case_is_a_function_of_its_seed() -> None:
     for field, array in one.session.arrays.items():
         assert np.array_equal(array, other.session.arrays[field])
     assert (one.runs, one.lanes, one.neurons) == (other.runs, other.lanes, other.neurons)
+
+
+def test_every_source_shows_something_and_most_first_samples_are_busy() -> None:
+    busy = 0
+    for seed in range(60):
+        found = single_case(seed, "small").stimulus.inputs
+        assert all(signals.any() for signals in found.values())
+        busy += all(signals[0].any() for signals in found.values())
+    assert busy > 50
+
+
+def test_small_networks_learn_more_than_those_first_drawn() -> None:
+    seeds = [seed for seed in range(1, 40) if seed % ANY]
+    first = [single_case(seed, "small", "rewarded") for seed in seeds]
+    taken = [random_case(seed, "small", "rewarded") for seed in seeds]
+    covered = [
+        sum(any(one[0] == "rule" and one[1] != "none" for one in coverage.of_case(c)) for c in cs)
+        for cs in (first, taken)
+    ]
+    assert covered[1] > 1.3 * covered[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "field: match: window: large",
+        "field: PairParams: trace: over 32 bits",
+        "field: sparse: probability: near 1",
+        "field: triplet_stdp: bound: no fraction",
+        "end: rules.credit.adapted: g: high",
+    ],
+)
+def test_a_network_aims_at_a_bin(text: str) -> None:
+    aim = coverage.named(text)
+    case = coverage.aimed_case(1, aim)
+    assert aim in coverage.of_case(case)
+    assert case.network == coverage.aimed_case(1, aim).network
+
+
+def test_a_bin_that_no_turn_reaches_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coverage, "TURNS", 1)
+    aim = coverage.named("field: Reward: delay: 255")
+    with pytest.raises(RuntimeError, match="Network of seed 1 must be in 'field: Reward: delay"):
+        coverage.aimed_case(1, aim, "small")
 
 
 @pytest.mark.parametrize("kind", ["traced", "rewarded"])

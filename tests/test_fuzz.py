@@ -19,7 +19,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seeds: list[int] = []
     found = {4: ("differs", "trial 1, update: a.w[0]"), 6: ("crashed", "KeyError at a.py:1: 'b'")}
 
-    def run(seed: int, size: str | None, simulator: Any) -> running.Verdict:
+    def run(seed: int, size: str | None, simulator: Any, aim: Any) -> running.Verdict:
         seeds.append(seed)
         status, what = found.get(seed, ("equal", ""))
         given = size or "small", simulator or "icarus", 2, 1, 1, 30, 400, 1.5
@@ -39,6 +39,36 @@ def test_failures_are_told_with_the_command_that_replays_them(
     assert "Seed 6 (2 lanes, 1 neurons, icarus) crashed: KeyError at a.py:1: 'b'" in said.err
     assert "Replay: goldenspike fuzz --seeds 4:5 --simulator icarus" in said.out
     assert "3 of 5 equal; 5 descriptions were refused" in said.out
+
+
+def test_the_bin_that_networks_aim_at_is_part_of_what_is_asked(
+    ran: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "fuzz.jsonl"
+    asked = ["fuzz", "--seeds", "4:5", "--log", str(log)]
+    aim = "field: match: window: large"
+    assert main(asked) == main([*asked, "--aim", aim]) == main([*asked, "--aim", aim]) == 1
+    assert ran == [4, 4]
+    replay = f"Replay: goldenspike fuzz --seeds 4:5 --simulator icarus --aim '{aim}'"
+    assert capsys.readouterr().out.count(replay) == 2
+
+
+@pytest.mark.parametrize(
+    ("aim", "message"),
+    [
+        ("field: match: windw: large", "(did you mean 'field: match: window: large'?)"),
+        (
+            "end: neurons.conductance_lif.step: v: high",
+            "Bin must be within reach, not 'end: neurons.conductance_lif.step: v: high': a neuron",
+        ),
+    ],
+)
+def test_a_bin_that_is_none_is_named(
+    aim: str, message: str, ran: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fuzz", "--seeds", "0:1", "--aim", aim]) == 2
+    assert message in capsys.readouterr().err
+    assert ran == []
 
 
 def test_a_run_goes_on_where_it_stopped(ran: list[int], tmp_path: Path) -> None:

@@ -68,6 +68,34 @@ def test_filtered_signals_of_one_bit(trace: str, neurons: int) -> None:
     compare(read_network(network), 4, neurons)
 
 
+@pytest.mark.parametrize("learns", ["tick", "trial"])
+def test_silent_neurons_teach_rflo_nothing(learns: str) -> None:
+    """All rows of spikes are visited, and a silent one is told from a spike."""
+    rule: dict[str, Any] = {
+        "model": "rflo",
+        "modulator": "e",
+        "eta": 0.5,
+        "factor": "fxp-s12/8",
+        "psi": "fxp-u8/7",
+        "tau": 2.0,
+        "eligibility": "fxp-s12/8",
+        "learns": learns,
+    }
+    rule |= {"accumulator": "fxp-s20/14"} if learns == "trial" else {}
+    network = {
+        "ticks": 6,
+        "population": [
+            {"name": "a", "size": 5, "model": "source"},
+            {"name": "e", "size": 1, "model": "source", "signal": "fxp-s8/4"},
+            {"name": "y", "size": 3, "model": "rate", "output": "fxp-s8/7", "tau": 2.0},
+        ],
+        "projection": [
+            {"pre": "a", "post": "y", "weight": "fxp-s16/12", "initial": 0.5, "rule": rule}
+        ],
+    }
+    compare(read_network(network), 2, 1)
+
+
 def test_one_population_is_a_modulator_twice() -> None:
     """Its signals are read once a step, for both."""
 

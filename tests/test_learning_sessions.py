@@ -73,7 +73,7 @@ def joint(names: list[str], interval: int = 4, **more: Any) -> Network:
         ),
         (
             *(
-                Projection("a", h, F("fxp-s14/10"), initial=1.0, mean=0.25, rule=rule)
+                Projection("a", h, F("fxp-s14/10"), initial=1.0, mean=0.125, rule=rule)
                 for h, rule in hidden
             ),
             *(Projection(h, "b", F("fxp-s10/8"), initial=0.5) for h, _ in hidden),
@@ -118,7 +118,7 @@ def test_the_groups_are_all_rules() -> None:
 @given(
     eta=st.sampled_from([0.001, 0.125, 500.0]),
     factor=st.sampled_from([F("fxp-s18/14"), F("fxp-s18/4")]),
-    width=st.integers(10, 14),
+    width=st.integers(9, 14),
     frac=st.integers(7, 10),
     decay=st.sampled_from([0.5, 0.9]),
     overflow=st.sampled_from(Overflow),

@@ -12,6 +12,7 @@ import pytest
 from goldenspike.golden import catalog
 from goldenspike.hdl import yosys
 from goldenspike.sim import (
+    and_gates,
     equivalence,
     mutation,
     mutation_score,
@@ -119,6 +120,27 @@ def test_proofs_and_lockstep_never_contradict(netlist: Netlist, killed: list[Rec
     rest = equivalence.Pairs(netlist, [m for m in left if m.port not in equivalence.CLOCKS])
     dead = sum(rest.step(m.number) == 0 for m in left if m.port not in equivalence.CLOCKS)
     assert dead > 10
+
+
+def test_a_problem_that_abc_fails_at_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are decided as before."""
+    graph = and_gates.Graph()
+    held, seen = graph.new(), graph.new()
+    # A register that keeps its 0 is never 1.
+    data = and_gates.written(graph, {held: held, seen: held}, seen)
+    problems = dict.fromkeys(range(5), data)
+    assert equivalence.never(problems, "pdr -T 3", tmp_path) == set(range(5))
+    run = yosys.run
+
+    def overflows(script: str, folder: Path, **more: Any) -> str:
+        if "read_aiger 3.aig" in (folder / "engine.abc").read_text():
+            raise RuntimeError("Yosys must succeed, not exit with 134")
+        return run(script, folder, **more)
+
+    monkeypatch.setattr(yosys, "run", overflows)
+    assert equivalence.never(problems, "pdr -T 3", tmp_path) == {0, 1, 2, 4}
 
 
 @pytest.mark.parametrize("name", command.subjects())

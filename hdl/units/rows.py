@@ -87,7 +87,7 @@ def row_layout(signal: Format) -> StructLayout:
 class RowSource(Unit):
     """Reads a tick's signals and streams the rows that are not 0, in ascending order.
 
-    With `all`, which is there by `every`, those that are 0 come too. `start` begins; `address` is
+    With `all`, a port that `every` adds, those that are 0 come too. `start` begins; `address` is
     relative to the tick's first word, and stands, by `claim`, from the start until all words are
     read; `done` stands when the last row has been taken, until after the next start. Rows come one
     a cycle, the first one three cycles after the start; a word of none costs one.
@@ -97,7 +97,7 @@ class RowSource(Unit):
     packing
         Of the signals.
     every
-        Whether `all` is there: then spikes are kept, to be told from what is silent.
+        Adds `all`; a row's signal then tells a spike from silence.
     """
 
     def __init__(self, packing: Packing, *, every: bool = False) -> None:

@@ -353,6 +353,7 @@ IN_STREAM = {
     ("Source", "signal"),
     ("triplet_stdp", "bound"),
     ("ScaleParams", "accumulator"),
+    ("SurrogateParams", "total"),
 }
 HOLDING_ONE = {("PairParams", "trace"), ("triplet_stdp", "trace")}
 NOISE = {("filtered", "noise"), ("empiric", "trace"), ("EmpiricParams", "trace")}

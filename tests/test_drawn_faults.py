@@ -72,7 +72,7 @@ FAULTS = {
         "units/judge.py",
         "for k in range(reward.delay)",
         "for k in range(min(reward.delay, 3))",
-        *(60, "long", "rewarded"),
+        *(0, "long", "online"),
     ),
     "rows from 128 on are taken for others": Fault(
         "units/synapses.py",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from goldenspike.golden.fixed import BIT
+from goldenspike.golden.neurons import spiking
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import host, verilog
@@ -116,7 +117,7 @@ def reported(core: AxiCore, outcome: Outcome) -> list[list[int]]:
     plan = core.plan
     numbers = {p.name: number for number, p in enumerate(plan.neurons)}
     spikes = {
-        v.number: (numbers[name], v)
+        v.number: numbers[name]
         for v in plan.variables.values()
         for name, _, field in [v.name.partition(".")]
         if field == "spike" and name in numbers
@@ -132,8 +133,10 @@ def reported(core: AxiCore, outcome: Outcome) -> list[list[int]]:
                 event(int(neuron), 0, int(signals[neuron])) for neuron in np.flatnonzero(signals)
             ]
     for moment, variable, index, value in np.asarray(rows).reshape(-1, 4).tolist():
-        if value:
-            by_moment.setdefault(moment, []).append(event(index, spikes[variable][0]))
+        number = spikes[variable]
+        # `spike` goes on counting down while the neuron is refractory.
+        if spiking.has_spiked(plan.neurons[number].params, value):
+            by_moment.setdefault(moment, []).append(event(index, number))
     for moment, digest in enumerate(digests.tolist()):
         tick = moment % plan.digests
         update = tick == plan.passes * plan.ticks
@@ -203,13 +206,13 @@ def trials(
                     steps.append(["load", "errors", values])
             steps.append(["run", 1 | flag << 1 | streamed << 3])
     words |= host.sample_words(core.plan, stimulus, samples[-1])
-    spiking = _graded(core.plan) or sum(
+    report = _graded(core.plan) or sum(
         1 << number
         for number, p in enumerate(core.plan.neurons)
         if p.signal == BIT and "spike" in p.state
     )
     parameters = described(core, stalls=stalls) | {
-        "report": spiking | 1 << TICKS_BIT,
+        "report": report | 1 << TICKS_BIT,
         "packets": packets,
         "steps": steps,
         "read": list(words),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from goldenspike.golden.network import Network
+from goldenspike.golden.network import Network, Population
+from goldenspike.golden.neurons import lif
 from goldenspike.golden.plan import plan
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.bus import core as bus_core
@@ -42,13 +44,23 @@ def long(*given: Any) -> Any:
     return pytest.param(*given, marks=pytest.mark.long)
 
 
+def _refractory(population: Population) -> Population:
+    """Return a population whose neurons are blocked for two ticks after a spike, if they can be."""
+    if not isinstance(population.model, lif.Params):
+        return population
+    return replace(population, model=replace(population.model, refractory=2))
+
+
 def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimulus]) -> Any:
     """Return session, stimulus, samples and errors of a network, by name or the seed of a case."""
     kind, _, seed = name.partition(" ")
     if seed:
         made = {"rewarded": rewarded_case, "traced": traced_case}[kind](int(seed))
         return made.session, made.stimulus, made.samples, made.external
-    planned = plan(networks[name])
+    network = networks["deep" if name == "refractory" else name]
+    if name == "refractory":
+        network = replace(network, populations=tuple(map(_refractory, network.populations)))
+    planned = plan(network)
     session = Session(planned, 5, "python")
     session.trial = 0xFFFFFFFE
     external = None
@@ -63,6 +75,7 @@ def case(name: str, networks: dict[str, Network], stimulate: Callable[..., Stimu
     [
         ("spiking", 4, 2, "icarus"),
         long("spiking", 4, 1, "verilator"),
+        ("refractory", 2, 1, "icarus"),
         ("traced 5", 2, 2, "icarus"),
         long("deep", 2, 1, "icarus"),
         long("graded", 8, 4, "icarus"),
@@ -87,7 +100,7 @@ def test_trials_by_the_buses_alone(
     counted = play(built, made, "trials")["counted"]
     sent = sum(len(packet) for packet in made.events) - len(made.digests)
     assert counted["EVENTS_OUT"] == sent
-    assert sent > 0 or name not in ("deep", "graded")
+    assert sent > 0 or name not in ("deep", "refractory", "graded")
     packets = made.parameters["packets"].get("events", [])
     given = sum(not word & axi.END for packet in packets for word in packet)
     assert counted["EVENTS_IN"] == given

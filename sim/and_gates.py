@@ -42,6 +42,10 @@ class Graph:
         """Return the literal of an exclusive or."""
         return self.both(self.both(a, b) ^ 1, self.both(a ^ 1, b ^ 1) ^ 1)
 
+    def choose(self, which: int, a: int, b: int) -> int:
+        """Return the literal of `a` where a literal is 1, or else of `b`."""
+        return self.both(self.both(which, a) ^ 1, self.both(which ^ 1, b) ^ 1) ^ 1
+
     def some(self, literals: Iterable[int]) -> int:
         """Return the literal of a disjunction."""
         found = 1

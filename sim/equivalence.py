@@ -1,9 +1,10 @@
 """Mutants that nobody can tell from their core: proofs that both do the same, for all time.
 
-A core and its mutant get the same inputs. Memories are taken out of both: what they are told must
-be the same in every cycle, so what they answer is the same, whatever it is. Registers are paired.
-First it is tried, for any values of registers, that paired ones get the same again; then, with the
-registers as they begin, that no input ever makes a difference. ABC answers both.
+A core and its mutant get the same inputs. Memories are taken out of both: while they are told the
+same, what they answer is the same, whatever it is. Registers are paired. First it is tried, for any
+values of registers, that paired ones get the same again; then, with the registers as they begin,
+that no input ever makes a difference that is seen: meanwhile registers of the mutant may be its
+own, and its memories may be told otherwise and then answer anything. ABC answers both.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from goldenspike.hdl import yosys
 from goldenspike.sim import aiger
@@ -21,7 +22,7 @@ from goldenspike.sim.formal import ENGINE, GATE, MAPPED
 from goldenspike.sim.mutation import CONTROL, TOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from goldenspike.sim.mutation import Mutant, Netlist
 
@@ -62,6 +63,8 @@ MASKED = {
 }
 """Outputs that say something only where another is 1."""
 MEMORY = re.compile(r"  cell \$mem_v2 \S+\n(.*?)\n  end\n", re.DOTALL)
+WAYS = ("RD_ADDR", "RD_DATA", "WR_ADDR", "WR_DATA", "RD_EN", "WR_EN")
+"""The lines of a memory's ports."""
 CLOCKS = ("CLK", "RD_CLK", "WR_CLK")
 
 
@@ -75,11 +78,8 @@ def opened(text: str) -> str:
         widths = dict(re.findall(r"    parameter \\(\S+) (?:signed )?(.+)", found[1]))
         ports = {way: int(widths[f"{way}_PORTS"]) for way in ("RD", "WR")}
         each = {"ADDR": int(widths["ABITS"]), "DATA": int(widths["WIDTH"])}
-        size = {
-            **{f"{way}_{name}": ports[way] * bits for way in ports for name, bits in each.items()},
-            "RD_EN": ports["RD"],
-            "WR_EN": ports["WR"] * each["DATA"],
-        }
+        each |= {"RD_EN": 1, "WR_EN": each["DATA"]}
+        size = {way: ports[way[:2]] * (each.get(way) or each[way[3:]]) for way in WAYS}
         clocked = widths["RD_CLK_ENABLE"].partition("'")[2]
         lines = []
         for name, width in size.items():
@@ -95,6 +95,81 @@ def opened(text: str) -> str:
         return "\n".join([*lines, ""])
 
     return MEMORY.sub(port, text)
+
+
+class Memory(NamedTuple):
+    """A memory whose ports :func:`opened` took out: their names, by what they are.
+
+    Parameters
+    ----------
+    names
+        By ``"RD_ADDR"`` and so on.
+    width, bits
+        Of a word, and of its place.
+    writers, readers
+        How many ports.
+    clocked
+        Whether a reader's answer comes in the next cycle.
+    """
+
+    names: dict[str, str]
+    width: int
+    bits: int
+    writers: int
+    readers: int
+    clocked: list[bool]
+
+    def place(self, bits: dict[int, int], port: int) -> list[int]:
+        """Return a port's part of an address line, without the bits that are constant."""
+        mine = range(port * self.bits, (port + 1) * self.bits)
+        return [bits[k] for k in mine if k in bits]
+
+
+class Line(NamedTuple):
+    """What a memory is told by one of its readers, or for one bit of its words.
+
+    Parameters
+    ----------
+    memory
+        Its number.
+    kind
+        ``"read"`` or ``"column"``.
+    number
+        Of the port, or of the bit.
+    """
+
+    memory: int
+    kind: str
+    number: int
+
+
+def _memories(names: Iterable[str]) -> list[Memory]:
+    """Return the memories whose ports are among some names."""
+    # Ports of one memory are numbered one after the other.
+    found: dict[int, dict[str, list[str]]] = defaultdict(dict)
+    for name in names:
+        if name.startswith("memory:"):
+            _, number, way, *rest = name.split(":")
+            found[(int(number) - 1001) // len(WAYS)][way] = [name, *rest]
+    memories = []
+    for ways in found.values():
+        ports = {way: int(rest[1]) for way, rest in ways.items()}
+        _, _, clocked, width, bits = next(iter(ways.values()))
+        readers, writers = (
+            next((count for way, count in ports.items() if way[:2] == kind), 0)
+            for kind in ("RD", "WR")
+        )
+        memories.append(
+            Memory(
+                names={way: ways.get(way, [""])[0] for way in WAYS},
+                width=int(width),
+                bits=int(bits),
+                writers=writers,
+                readers=readers,
+                clocked=[bit == "1" for bit in clocked[::-1]],
+            )
+        )
+    return memories
 
 
 class Pairs:
@@ -120,8 +195,9 @@ class Pairs:
             self.circuit = aiger.read((folder / "circuit.aig").read_bytes())
             names = (folder / "circuit.aim").read_text(encoding="utf-8")
         self.outputs = self._named(names, "output")
-        inputs = self._named(names, "input")
-        self.control = inputs.get(CONTROL, {})
+        self.answers = self._named(names, "input")
+        self.memories = _memories([*self.outputs, *self.answers])
+        self.control = self.answers.get(CONTROL, {})
         self.graph = Graph()
         self.inputs = [self.graph.new() for _ in range(self.circuit.inputs)]
         self.registers = [self.graph.new() for _ in self.circuit.latches]
@@ -168,9 +244,14 @@ class Pairs:
                 return [not free for free in state]
             state = after
 
-    def values(self, mutant: int, registers: list[int]) -> list[int]:
-        """Return the literals of a mutant, whose registers are given, in place of the circuit's."""
-        inputs = list(self.inputs)
+    def values(
+        self, mutant: int, registers: list[int], inputs: Sequence[int] | None = None
+    ) -> list[int]:
+        """Return the literals of a mutant, whose registers are given, in place of the circuit's.
+
+        So may be its inputs, of which those that choose the mutant do not count.
+        """
+        inputs = list(inputs or self.inputs)
         for bit, number in self.control.items():
             inputs[number] = mutant >> bit & 1
         found = [0, 1]
@@ -186,56 +267,46 @@ class Pairs:
         """Return the next values of registers."""
         return [values[literal] for literal, _ in self.circuit.latches]
 
-    def observed(self, values: list[int]) -> list[int]:
-        """Return what must be the same: outputs, and what memories are told, where they listen."""
-        both, some = self.graph.both, self.graph.some
-        signals = {
+    def _signals(self, values: list[int]) -> dict[str, dict[int, int]]:
+        """Return the bits of outputs; those that are missing are constants, in the mutants too."""
+        return {
             name: {bit: values[self.circuit.outputs[number]] for bit, number in bits.items()}
             for name, bits in self.outputs.items()
         }
+
+    def observed(self, values: list[int]) -> list[int]:
+        """Return what is seen from outside: outputs, 0 where they say nothing."""
+        both = self.graph.both
+        signals = self._signals(values)
         found: list[int] = []
         for name, bits in signals.items():
             if name in MASKED:
                 found += [both(bits[k], signals[MASKED[name]][0]) for k in sorted(bits)]
             elif not name.startswith("memory:"):
                 found += [bits[k] for k in sorted(bits)]
-        memories: dict[int, dict[str, Any]] = defaultdict(dict)
-        for name in (name for name in signals if name.startswith("memory:")):
-            _, number, way, ports, clocked, width, places = name.split(":")
-            # Ports of one memory are numbered one after the other: see `opened`.
-            memory = memories[(int(number) - 1001) // 6]
-            memory[way] = (signals[name], int(ports), clocked)
-            memory |= {"width": int(width), "bits": int(places)}
-        for memory in memories.values():
-            found += self._told(memory, both, some)
         return found
 
-    @staticmethod
-    def _told(memory: dict[str, Any], both: Any, some: Any) -> list[int]:
-        """Return what a memory is told, 0 where it does not listen.
+    def told(self, values: list[int]) -> dict[Line, list[int]]:
+        """Return what memories are told: whether they listen, then the rest, 0 if they do not.
 
-        Bits that are missing are constants, in the mutants too. An enable that is missing counts as
-        1: then more must be the same.
+        An enable that is missing counts as 1: then more must be the same.
         """
-        nothing: Any = ({}, 0, "")
-        signals = {way: memory.get(way, nothing) for way in ("WR_EN", "WR_DATA", "WR_ADDR")}
-        (enables, writers, _), (data, _, _), (places, _, _) = signals.values()
-        found = list(enables.values())
-        found += [both(enables.get(k, 1), literal) for k, literal in data.items()]
-        width, bits = memory["width"], memory["bits"]
-        for port in range(writers):
-            enabled = some(enables.get(port * width + k, 1) for k in range(width))
-            mine = range(port * bits, port * bits + bits)
-            found += [both(enabled, places[k]) for k in mine if k in places]
-        enables = memory.get("RD_EN", nothing)[0]
-        places, readers, clocked = memory.get("RD_ADDR", nothing)
-        for port in range(readers):
-            listens = 1
-            if clocked[::-1][port] == "1" and port in enables:
-                listens = enables[port]
-                found.append(listens)
-            mine = range(port * bits, port * bits + bits)
-            found += [both(listens, places[k]) for k in mine if k in places]
+        both = self.graph.both
+        signals = self._signals(values)
+        found: dict[Line, list[int]] = {}
+        for number, memory in enumerate(self.memories):
+            told = {way: signals.get(name, {}) for way, name in memory.names.items()}
+            for port in range(memory.readers):
+                enabled = told["RD_EN"].get(port, 1) if memory.clocked[port] else 1
+                place = [both(enabled, bit) for bit in memory.place(told["RD_ADDR"], port)]
+                found[Line(number, "read", port)] = [enabled, *place]
+            for column in range(memory.width):
+                line = found[Line(number, "column", column)] = []
+                for port in range(memory.writers):
+                    bit = port * memory.width + column
+                    enabled = told["WR_EN"].get(bit, 1)
+                    written = [told["WR_DATA"].get(bit, 0), *memory.place(told["WR_ADDR"], port)]
+                    line += [enabled, *(both(enabled, one) for one in written)]
         return found
 
     def step(self, mutant: int) -> int:
@@ -245,28 +316,76 @@ class Pairs:
             *zip(self.following(self.golden), self.following(other), strict=True),
             *zip(self.observed(self.golden), self.observed(other), strict=True),
         ]
+        mine, theirs = self.told(self.golden), self.told(other)
+        for line, literals in mine.items():
+            pairs += zip(literals, theirs[line], strict=True)
+        return self._differ(pairs)
+
+    def _differ(self, pairs: Iterable[tuple[int, int]]) -> int:
         return self.graph.some({self.graph.differ(a, b) for a, b in pairs})
 
-    def ever(self, mutant: int) -> tuple[dict[int, int], int]:
+    def ever(self, mutant: int, reach: int) -> tuple[dict[int, int], int]:
         """Return next values of the mutant's own registers, and what is 1 if it is seen to differ.
 
-        Registers that never get other values than the core's are the core's.
+        Its own are those that a difference comes to within `reach` cycles, as far as the circuit
+        tells; the others are the core's, and are seen if they get another value. A line of a memory
+        that is told other things gets a register: while that is 1, what it answers is anything. A
+        reader's is 1 from a cycle in which the mutant asks for something else to the next in which
+        it asks for the same; a column's, from the first cycle in which it is written otherwise.
         """
         graph = self.graph
         split: dict[int, int] = {}
-        while True:
+        lines: dict[Line, int] = {}
+        inputs = list(self.inputs)
+        mine = self.told(self.golden)
+        for cycle in range(reach + 1):
             # That a register is constant is known of the core, not of one that is the mutant's.
             state = [split.get(k, plain) for k, plain in enumerate(self.plain)]
-            other = self.values(mutant, state)
+            other = self.values(mutant, state, inputs)
             after = self.following(other)
-            pairs = zip(self.following(self.golden), after, strict=True)
-            more = [k for k, (a, b) in enumerate(pairs) if a != b and k not in split]
-            if not more:
+            both = [*zip(self.following(self.golden), after, strict=True)]
+            more = [k for k, (a, b) in enumerate(both) if a != b and k not in split]
+            theirs = self.told(other)
+            strange = [
+                line
+                for line, literals in mine.items()
+                if literals != theirs[line] and line not in lines and self._kept(line)
+            ]
+            if cycle == reach or not (more or strange):
                 break
             split |= {k: graph.new() for k in more}
-        seen = zip(self.observed(self.golden), self.observed(other), strict=True)
+            for line in strange:
+                lines[line] = graph.new()
+                for k in self._answers(line):
+                    inputs[k] = graph.choose(lines[line], graph.new(), inputs[k])
         own = {register: after[k] for k, register in split.items()}
-        return own, graph.some({graph.differ(a, b) for a, b in seen})
+        seen = [*zip(self.observed(self.golden), self.observed(other), strict=True)]
+        seen += [both[k] for k in more]
+        for line, literals in mine.items():
+            pairs = [*zip(literals, theirs[line], strict=True)]
+            if line not in lines:
+                seen += pairs
+                continue
+            register, differs = lines[line], self._differ(pairs)
+            if line.kind == "column":
+                own[register] = graph.some([register, differs])
+            else:
+                own[register] = graph.choose(graph.some(pairs[0]), differs, register)
+        return own, self._differ(seen)
+
+    def _kept(self, line: Line) -> bool:
+        """Return whether what a line is told shows in later cycles only."""
+        return line.kind == "column" or self.memories[line.memory].clocked[line.number]
+
+    def _answers(self, line: Line) -> list[int]:
+        """Return the numbers of the inputs by which a line answers."""
+        memory = self.memories[line.memory]
+        bits = self.answers.get(memory.names["RD_DATA"], {})
+        if line.kind == "column":
+            mine = range(line.number, memory.readers * memory.width, memory.width)
+        else:
+            mine = range(line.number * memory.width, (line.number + 1) * memory.width)
+        return [bits[k] for k in mine if k in bits]
 
     def near(self, literal: int, depth: int, own: dict[int, int] | None = None) -> dict[int, int]:
         """Return next values of the registers that a literal depends on, over so many cycles.
@@ -329,6 +448,8 @@ def never(problems: dict[int, bytes], commands: str, folder: Path) -> set[int]:
 
 DEPTHS = (0, 2, 6)
 """How many cycles back registers count; those further away hold anything."""
+REACHES = (1, 2, 4, 8)
+"""In how many cycles a difference may spread, as far as the circuit tells, before it is seen."""
 SECONDS = 3
 MANY = 1000
 """Registers of a mutant's own, from which on it is not tried."""
@@ -352,16 +473,21 @@ def prove(netlist: Netlist, mutants: Sequence[Mutant]) -> Iterator[tuple[int, st
         else:
             left.add(mutant.number)
     with TemporaryDirectory() as name:
-        for seen in (False, True):
+        for reach in (0, *REACHES):
+            known: dict[int, tuple[dict[int, int], int]] = {}
+            for number in sorted(left):
+                own, bad = pairs.ever(number, reach) if reach else ({}, pairs.step(number))
+                if len(own) < MANY:
+                    known[number] = own, bad
             for depth in DEPTHS:
-                problems: dict[int, bytes] = {}
-                for number in sorted(left):
-                    own, bad = pairs.ever(number) if seen else ({}, pairs.step(number))
-                    if len(own) < MANY:
-                        problems[number] = _problem(pairs, bad, depth, own)
+                problems = {
+                    number: _problem(pairs, bad, depth, own)
+                    for number, (own, bad) in known.items()
+                    if number in left
+                }
                 for number in never(problems, f"pdr -T {SECONDS}", Path(name)):
                     left.discard(number)
-                    yield number, "unseen" if seen else "reached" if depth else "step"
+                    yield number, "unseen" if reach else "reached" if depth else "step"
 
 
 def _problem(pairs: Pairs, bad: int, depth: int, own: dict[int, int]) -> bytes:

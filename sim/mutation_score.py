@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from goldenspike.sim.mutation import Netlist, Verdict
 
 Fate = Literal["killed", "equivalent", "survived"]
-CASES, MORE, MOST = range(2), range(2, 12), range(12, 60)
+CASES, MORE, MOST = range(2), range(2, 12), range(12, 200)
 """Cases that every mutant runs through; more for those that are left; and most of all."""
 LIMIT = 3
 """Times the cycles of the core as it is, after which a mutant hangs."""

@@ -45,8 +45,8 @@ that of the exported Verilog. A mutant is killed by
 - *cycles*: only the count of busy cycles is not that of the model of cycles;
 - *proof*: the twin that has the fault does not equal its cell.
 
-A mutant is equivalent if it is proved that nobody can tell it from the core: memories are told the
-same and outputs say the same in every cycle. What is left has survived.
+A mutant is equivalent if it is proved that nobody can tell it from the core: outputs say the same
+in every cycle, whatever the inputs are. What is left has survived.
 
 **{killed:,} of {real:,} mutants that are not proved equivalent are killed: {share:.2f} %.**
 {total:,} were drawn (seed {seed}), {equivalent:,} of them are proved equivalent.

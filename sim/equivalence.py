@@ -338,40 +338,50 @@ class Pairs:
         lines: dict[Line, int] = {}
         inputs = list(self.inputs)
         mine = self.told(self.golden)
-        for cycle in range(reach + 1):
-            # That a register is constant is known of the core, not of one that is the mutant's.
-            state = [split.get(k, plain) for k, plain in enumerate(self.plain)]
-            other = self.values(mutant, state, inputs)
-            after = self.following(other)
-            both = [*zip(self.following(self.golden), after, strict=True)]
-            more = [k for k, (a, b) in enumerate(both) if a != b and k not in split]
+        for _ in range(reach):
+            pairs, other = self._beside(mutant, split, inputs)
             theirs = self.told(other)
+            more = [k for k, (a, b) in enumerate(pairs) if a != b and k not in split]
             strange = [
                 line
                 for line, literals in mine.items()
                 if literals != theirs[line] and line not in lines and self._kept(line)
             ]
-            if cycle == reach or not (more or strange):
+            if not more and not strange:
                 break
             split |= {k: graph.new() for k in more}
             for line in strange:
                 lines[line] = graph.new()
                 for k in self._answers(line):
                     inputs[k] = graph.choose(lines[line], graph.new(), inputs[k])
-        own = {register: after[k] for k, register in split.items()}
-        seen = [*zip(self.observed(self.golden), self.observed(other), strict=True)]
-        seen += [both[k] for k in more]
-        for line, literals in mine.items():
-            pairs = [*zip(literals, theirs[line], strict=True)]
+        pairs, other = self._beside(mutant, split, inputs)
+        own = {register: pairs[k][1] for k, register in split.items()}
+        seen = [pair for k, pair in enumerate(pairs) if k not in split]
+        seen += zip(self.observed(self.golden), self.observed(other), strict=True)
+        for line, literals in self.told(other).items():
+            told = [*zip(mine[line], literals, strict=True)]
             if line not in lines:
-                seen += pairs
+                seen += told
                 continue
-            register, differs = lines[line], self._differ(pairs)
+            register, differs = lines[line], self._differ(told)
             if line.kind == "column":
                 own[register] = graph.some([register, differs])
             else:
-                own[register] = graph.choose(graph.some(pairs[0]), differs, register)
+                own[register] = graph.choose(graph.some(told[0]), differs, register)
         return own, self._differ(seen)
+
+    def _beside(
+        self, mutant: int, split: dict[int, int], inputs: Sequence[int]
+    ) -> tuple[list[tuple[int, int]], list[int]]:
+        """Return the next values of the core's registers and the mutant's, and its literals.
+
+        `split` has the registers that are its own, by the number of the core's.
+        """
+        # That a register is constant is known of the core, not of one that is the mutant's.
+        state = [split.get(k, plain) for k, plain in enumerate(self.plain)]
+        other = self.values(mutant, state, inputs)
+        after = self.following(other)
+        return [*zip(self.following(self.golden), after, strict=True)], other
 
     def _kept(self, line: Line) -> bool:
         """Return whether what a line is told shows in later cycles only."""

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
 
 from goldenspike.golden import catalog
 from goldenspike.hdl import yosys
+from goldenspike.hdl.units.common import Unit
 from goldenspike.sim import (
     and_gates,
     equivalence,
@@ -120,6 +124,45 @@ def test_proofs_and_lockstep_never_contradict(netlist: Netlist, killed: list[Rec
     rest = equivalence.Pairs(netlist, [m for m in left if m.port not in equivalence.CLOCKS])
     dead = sum(rest.step(m.number) == 0 for m in left if m.port not in equivalence.CLOCKS)
     assert dead > 10
+
+
+class Store(Unit):
+    """Keeps words of four bits, of which it shows three, in the cycle after it is asked."""
+
+    def __init__(self) -> None:
+        inputs = {"write": In(1), "data": In(4), "place": In(2), "ask": In(1)}
+        super().__init__({**inputs, "answer": Out(3)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=4, depth=4, init=[])
+        write, read, asked = memory.write_port(), memory.read_port(), Signal()
+        m.d.sync += asked.eq(self.ask)
+        m.d.comb += [
+            *(write.en.eq(self.write), write.addr.eq(self.place), write.data.eq(self.data)),
+            *(read.en.eq(self.ask), read.addr.eq(self.place)),
+            self.answer.eq(Mux(asked, read.data[:3], 0)),
+        ]
+        return m
+
+
+def test_memories_may_be_told_otherwise_where_nobody_sees_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their bit 3 is never shown; a word that is read in vain is not shown. All else is seen."""
+    monkeypatch.setattr(equivalence, "REACHES", (2,))
+    monkeypatch.setattr(equivalence, "DEPTHS", (2,))
+    netlist = mutation.draw(Store(), 300, 1)
+    of_memory = [m for m in netlist.mutants if m.cell == "memory" and "RST" not in m.port]
+    unseen = {
+        m.number
+        for m in of_memory
+        if (m.bit == 3 and m.port in ("RD_DATA", "WR_DATA", "WR_EN"))
+        or (m.port == "RD_EN" and m.mode == "const1")
+    }
+    assert len(unseen) > 10
+    assert len(of_memory) > 5 * len(unseen)
+    assert {number for number, _ in equivalence.prove(netlist, of_memory)} == unseen
 
 
 def test_a_problem_that_abc_fails_at_stays_open(

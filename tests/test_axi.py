@@ -18,7 +18,7 @@ from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.bus import core as bus_core
 from goldenspike.sim import axi, simulators
 from goldenspike.sim.axi_plays import LIVE, described, packets
-from goldenspike.sim.cases import rewarded_case, traced_case
+from goldenspike.sim.cases import random_case, rewarded_case, traced_case
 from goldenspike.sim.simulators import SimulationError, Simulator
 
 ALL = 0xFFFFFFFF
@@ -105,6 +105,19 @@ def test_trials_by_the_buses_alone(
     given = sum(not word & axi.END for packet in packets for word in packet)
     assert counted["EVENTS_IN"] == given
     assert bool(given) == streamed
+
+
+@pytest.mark.parametrize("seed", [*range(2), *map(long, range(2, 60))])
+def test_random_networks_by_the_buses_alone(seed: int) -> None:
+    made = random_case(seed, "small")
+    session, external = made.session.copy(), made.external
+    samples = [0, 1, 0] if external is None else [0, 1, 0][: len(external)]
+    core, built = axi.prepare(session.plan, made.lanes, "icarus", neurons=made.neurons)
+    if external is not None:
+        external = external[: len(samples)]
+    streamed = bool(seed % 2)
+    trials = axi.trials(core, session, made.stimulus, samples, streamed=streamed, external=external)
+    play(built, trials, "trials")
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["windows", "streams"])

@@ -442,6 +442,16 @@ class Plan:
         return tuple(p for p in self.populations if p.module is None)
 
     @property
+    def learns(self) -> bool:
+        """Whether it has a rule to learn by, so that there are learning trials."""
+        return any(q.description.rule is not None for q in self.projections)
+
+    def check_learns(self) -> None:
+        """Raise ValueError if it has no rule to learn by."""
+        if not self.learns:
+            raise ValueError("Network must have a rule to learn by, not none")
+
+    @property
     def plastic(self) -> tuple[PlannedProjection, ...]:
         """The projections that learn."""
         return tuple(q for q in self.projections if q.rule is not None)

@@ -407,7 +407,13 @@ class Session:
             Record the activity.
         external
             ``(trials, passes)``, the errors of an external objective, where they are known.
+
+        Raises
+        ------
+        ValueError
+            If the network has no rule, or something given does not fit.
         """
+        self.plan.check_learns()
         samples = check_samples(samples)
         outcome = self._run(PASSES | UPDATE, stimulus, samples, **more)
         self.trial = (self.trial + samples.size) & randomness.MASK

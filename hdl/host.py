@@ -226,7 +226,7 @@ def trial_words(
     external
         ``(trials, passes)``, the errors of an external objective, for learning trials.
     flags
-        Of the trials; learning ones by default.
+        Of the trials; learning ones by default. A core without a rule takes all as plain runs.
     """
     shown = None
     at = session.copy()

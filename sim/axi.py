@@ -157,7 +157,7 @@ def trials(
     external: np.ndarray | None = None,
     stalls: bool = True,
 ) -> Trials:
-    """Return how a core plays learning trials that the golden model learns here.
+    """Return how a core plays trials that the golden model learns, or runs, here.
 
     Parameters
     ----------
@@ -172,7 +172,8 @@ def trials(
     rows = TRACE_ROWS * len(samples)
     more: dict[str, Any] = {"traced": True, "record": True, "external": external}
     while True:
-        outcome = session.learn(stimulus, samples, trace_rows=rows, **more)
+        run = session.learn if core.plan.learns else session.evaluate
+        outcome = run(stimulus, samples, trace_rows=rows, **more)
         if len(outcome.trace) < rows:
             break
         session.restore(before.save())  # The trace was full: some of the spikes were not seen.
@@ -196,7 +197,7 @@ def trials(
                 packets.setdefault("targets", []).append(known["targets"])
         else:
             steps += [["load", name, values] for name, values in known.items()]
-        flags = [LEARN] if external is None else [PASSES, UPDATE]
+        flags = [PASSES, UPDATE] if external is not None else [LEARN if core.plan.learns else 0]
         for flag in flags:
             if external is not None and flag == UPDATE:
                 values = host.error_words(session.plan, [int(error) for error in external[k]])

@@ -15,7 +15,7 @@ from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import LANES
 from goldenspike.sim.drawing import Drawing
 from goldenspike.sim.drawn import draw_network, kind_of
-from goldenspike.sim.lockstep import Run
+from goldenspike.sim.lockstep import Kind, Run
 from goldenspike.sim.stimuli import SAMPLES, draw, fill, stimulate
 
 FEW = LANES[:4]
@@ -103,7 +103,9 @@ def random_case(seed: int, size: str | None = None, kind: str | None = None) -> 
 
 
 def _learning(case: Case) -> float:
-    """Return which share of the projections with rules learns something."""
+    """Return which share of the projections with rules learns something; 1 if none has one."""
+    if not case.plan.learns:
+        return 1.0
     session = case.session.copy()
     before = {name: array.copy() for name, array in session.arrays.items()}
     session.learn(case.stimulus, case.samples, external=case.external)
@@ -141,7 +143,7 @@ def single_case(seed: int, *how: str | None, **more: Any) -> Case:
     session.trial = _first(d, planned)
     fill(session, d.random)
     lanes = d.one(*FEW * 6, *LANES)
-    runs = _runs(d)
+    runs = _runs(d, "learn" if planned.learns else "plain")
     stimulus = stimulate(session, d.random)
     external = None
     if planned.reward is not None and planned.reward.objective is None:
@@ -163,8 +165,11 @@ def single_case(seed: int, *how: str | None, **more: Any) -> Case:
     )
 
 
-def _runs(d: Drawing) -> tuple[Run, ...]:
-    """Return learning trials, and often a plain run or a reset among them."""
+def _runs(d: Drawing, learn: Kind) -> tuple[Run, ...]:
+    """Return learning trials, and often a plain run or a reset among them.
+
+    All are plain runs and resets where `learn` is ``"plain"``.
+    """
     kinds = d.one(
         ("learn",) * 3,
         ("learn",) * 3,
@@ -178,7 +183,7 @@ def _runs(d: Drawing) -> tuple[Run, ...]:
     runs = []
     for kind in kinds:
         cycles = d.whole(0, 1 << d.between(1, 12)) if kind == "reset" else 0
-        runs.append(Run(kind, d.between(0, SAMPLES - 1), cycles))
+        runs.append(Run(learn if kind == "learn" else kind, d.between(0, SAMPLES - 1), cycles))
     return tuple(runs)
 
 

@@ -22,7 +22,7 @@ from goldenspike.sim import formal, lockstep, simulators, spread
 from goldenspike.sim.claims.cores import Answers, Cores, Returns
 from goldenspike.sim.claims.rows import Rows
 from goldenspike.sim.formal import Outcome, Property
-from goldenspike.sim.lockstep import LockstepError, Run
+from goldenspike.sim.lockstep import Kind, LockstepError, Run
 from goldenspike.sim.power_up import scramble
 from goldenspike.sim.simulators import SimulationError
 from goldenspike.sim.stimuli import SAMPLES, draw, fill, stimulate
@@ -84,16 +84,18 @@ def cornered(planned: Plan, seed: int, trials: int) -> Shown:
     return Shown("corners", session, stimulus, samples, external)
 
 
-def runs(samples: list[int], seed: int) -> list[Run]:
+def runs(samples: list[int], seed: int, *, learns: bool = True) -> list[Run]:
     """Return a run of every kind: a plain one after the first trial, a reset amid the second.
 
-    The reset begins all anew, so it is followed by all learning trials, a plain run among them.
+    The reset begins all anew, so it is followed by all learning trials, a plain run among them. All
+    trials are plain runs if the network does not learn.
     """
+    trial: Kind = "learn" if learns else "plain"
     random = np.random.default_rng((seed, 2))
     cycles = int(random.integers(0, 1 << int(random.integers(1, LATEST, endpoint=True))))
     first, *others = samples
-    before = [Run("learn", first), Run("plain", first), Run("reset", samples[-1], cycles)]
-    after = [Run("learn", first), Run("plain", samples[-1]), *(Run("learn", s) for s in others)]
+    before = [Run(trial, first), Run("plain", first), Run("reset", samples[-1], cycles)]
+    after = [Run(trial, first), Run("plain", samples[-1]), *(Run(trial, s) for s in others)]
     return [*before, *after]
 
 
@@ -174,7 +176,7 @@ class Bench:
         power_up: int | None = None,
     ) -> Tried:
         """Run golden and the text in lockstep, and name what differs first."""
-        asked = runs(shown.samples, seed)
+        asked = runs(shown.samples, seed, learns=shown.session.plan.learns)
         tried = Tried(
             *(shown.what, simulator, stalls, power_up),
             kinds=tuple(run.kind for run in asked),

@@ -73,7 +73,7 @@ def _giver(p: PlannedPopulation) -> str:
 
 
 FILTERS = ("none", "exponential", "dynamic")
-LEARNING = ("paired", "two_sided", "running_mean", "online", "traced")
+LEARNING = ("paired", "two_sided", "running_mean", "online", "traced", "fixed")
 RUNS = ("learn", "plain", "reset")
 THIRD = tuple(
     name
@@ -105,7 +105,8 @@ def _crosses() -> Iterator[Bin]:
     yield from (("size", "interval", word) for word in INTERVALS)
     yield from (("size", "trial", word) for word in ("2**8", "2**16", "2**32"))
     yield from (("size", *one) for one in SINGLE)
-    yield from (("run", *one) for one in product(RUNS, LEARNING))
+    runs = product(RUNS, LEARNING)
+    yield from (("run", *one) for one in runs if one != ("learn", "fixed"))
 
 
 SINGLE = (
@@ -178,7 +179,7 @@ def of_network(case: Case) -> set[Bin]:
 
 def _learning(plan: Plan) -> str:
     if plan.reward is None:
-        return "traced"
+        return "traced" if plan.learns else "fixed"
     return "online" if plan.reward.period else _module(plan.reward.baseline_params)
 
 
@@ -221,6 +222,8 @@ def _states(plan: Plan) -> dict[str, tuple[str, str]]:
 
 def of_run(case: Case) -> set[Bin]:
     """Return the bins that a case has by what golden does in its learning trials."""
+    if not case.plan.learns:
+        return set()
     plan, session = case.plan, case.session.copy()
     before = {name: array.copy() for name, array in session.arrays.items()}
     first = session.trial

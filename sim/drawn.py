@@ -89,8 +89,8 @@ class Drawn:
     refused: list[str]
 
 
-def traced(d: Drawing, size: Size) -> Network:
-    """Return a network whose rules trace eligibilities, or that only runs."""
+def _running(d: Drawing, size: Size) -> Builder:
+    """Return what networks have that need no reward, before rules are drawn."""
     b = Builder(d, size)
     spiking = d.chance(0.3)
     b.sources(0.9 if spiking else 0.6)
@@ -104,6 +104,19 @@ def traced(d: Drawing, size: Size) -> Network:
     if d.chance(0.5):
         b.hidden((leaky_readout, *NEURONS), 1)
     b.connect(min(LONGEST, max(b.ticks - 1, 1)))
+    return b
+
+
+def fixed(d: Drawing, size: Size) -> Network:
+    """Return a network that does not learn."""
+    b = _running(d, size)
+    b.mirror()
+    return b.shuffled()
+
+
+def traced(d: Drawing, size: Size) -> Network:
+    """Return a network whose rules trace eligibilities."""
+    b = _running(d, size)
     by_name = {p.name: p for p in b.populations}
     for k, q in enumerate(b.projections):
         rule = (
@@ -257,16 +270,18 @@ def size_of(seed: int, aim: Bin | None = None, turn: tuple[int, ...] = ()) -> st
     return str(d.random.choice(list(SHARES), p=list(SHARES.values())))
 
 
-KINDS = {"traced": traced, "rewarded": rewarded, "online": online}
+KINDS = {"traced": traced, "rewarded": rewarded, "online": online, "fixed": fixed}
 """What rules learn from: eligibility traces and third factors, or rewards of perturbations, those
-of time bins among them or alone.
+of time bins among them or alone; ``"fixed"`` has no rules.
 """
+FIXED = range(16, 1 << 32, 32)
+"""Seeds of networks that do not learn."""
 
 
 def kind_of(network: Network) -> str:
     """Return what the rules of a network learn from."""
     if network.reward is None:
-        return "traced"
+        return "traced" if any(q.rule is not None for q in network.projections) else "fixed"
     return "online" if network.reward.period else "rewarded"
 
 
@@ -297,6 +312,8 @@ def draw_network(
         If too many attempts are refused.
     """
     chosen = size or size_of(seed, aim, turn)
+    if kind is None and (seed in FIXED if aim is None else aim[-1] == "fixed"):
+        kind = "fixed"
     refused: list[str] = []
     for attempt in range(ATTEMPTS):
         d = Drawing(seed, attempt, 2, *turn, wild=0.4 * 0.85**attempt, aim=aim)

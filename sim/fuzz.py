@@ -86,16 +86,11 @@ def check(case: Case, simulator: Simulator) -> Report:
     Raises
     ------
     CyclesError
-        If they are others; learning trials alone are compared.
+        If they are others; runs of one kind, without resets, are compared.
     """
     shown: dict[str, Any] = {"lanes": case.lanes, "neurons": case.neurons}
     built = prepare(case.plan, case.lanes, simulator, neurons=case.neurons, power_up=case.power_up)
-    count = None
-    if all(run.kind == "learn" for run in case.runs):
-        start = case.session.copy()
-        count = cycles.of_learning(
-            start, case.stimulus, case.samples, external=case.external, **shown
-        )
+    count = _cycles(case)
     found = lockstep(
         case.session.copy(),
         case.stimulus,
@@ -106,9 +101,26 @@ def check(case: Case, simulator: Simulator) -> Report:
         built=built,
         **shown,
     )
-    if count is not None and found.mismatch is None and count.cycles != found.busy:
-        raise CyclesError(f"Core must take {count.cycles} cycles, not {found.busy}")
+    if count is not None and found.mismatch is None and count != found.busy:
+        raise CyclesError(f"Core must take {count} cycles, not {found.busy}")
     return found
+
+
+def _cycles(case: Case) -> int | None:
+    """Return the cycles of a case's runs by their model, which knows those of one kind."""
+    session, stimulus = case.session.copy(), case.stimulus
+    shown = {"lanes": case.lanes, "neurons": case.neurons}
+    kinds = {run.kind for run in case.runs}
+    if kinds == {"learn"}:
+        external = case.external
+        return cycles.of_learning(
+            session, stimulus, case.samples, external=external, **shown
+        ).cycles
+    if kinds == {"plain"}:
+        samples = [run.sample for run in case.runs]
+        seen = session.evaluate(stimulus, samples, watched=True).activity
+        return cycles.model(case.plan, **shown).trials(seen, (0,)).cycles
+    return None
 
 
 def run(

@@ -34,6 +34,9 @@ LONG = 40_000_000
 A core of 4.3 MB of Verilog: 29 s more, 0.6 us saved in a cycle; a smaller one, both in proportion.
 """
 
+Kind = Literal["learn", "plain", "reset"]
+"""What a core does in a run: see :class:`Run`."""
+
 
 class Run(NamedTuple):
     """One run of a core.
@@ -42,8 +45,8 @@ class Run(NamedTuple):
     ----------
     kind
         ``"learn"`` is a learning trial, ``"plain"`` a run without perturbation or learning.
-        ``"reset"`` starts a learning trial and resets the core; then the host loads again what it
-        loaded first, and all begins anew.
+        ``"reset"`` starts a trial, which learns if the network does, and resets the core; then the
+        host loads again what it loaded first, and all begins anew.
     sample
         Which sample it presents.
     cycles
@@ -51,14 +54,14 @@ class Run(NamedTuple):
         then, an idle core is reset.
     """
 
-    kind: Literal["learn", "plain", "reset"]
+    kind: Kind
     sample: int
     cycles: int = 0
 
 
-def learning(samples: Any) -> list[Run]:
-    """Return learning trials, one for each sample."""
-    return [Run("learn", int(sample)) for sample in samples]
+def trials(plan: Plan, samples: Any) -> list[Run]:
+    """Return learning trials, one for each sample, or plain runs if a network does not learn."""
+    return [Run("learn" if plan.learns else "plain", int(sample)) for sample in samples]
 
 
 @dataclass(frozen=True)
@@ -179,8 +182,9 @@ def script(
         samples = [run.sample for run in several]
         if kind == "reset":
             at.trial = session.trial
+            flags = host.LEARN if core.plan.learns else 0
             for run in several:
-                (trial,) = host.trial_words(core, at, stimulus, [run.sample])
+                (trial,) = host.trial_words(core, at, stimulus, [run.sample], flags=flags)
                 words += [*trial, bench.RESET | run.cycles, *loads]
             continue
         known, flags = None, 0
@@ -310,7 +314,7 @@ def lockstep(
     built: tuple[Core, simulators.Build] | None = None,
     timeout_s: float = 900.0,
 ) -> Report:
-    """Run learning trials, or runs of any kind, on both rails.
+    """Run trials, or runs of any kind, on both rails.
 
     Parameters
     ----------
@@ -325,7 +329,7 @@ def lockstep(
     external
         ``(learning trials, passes)``, the errors of an external objective.
     runs
-        What is run, in place of a learning trial for each of the samples.
+        What is run, in place of :func:`trials`.
     waves
         Where to record waveforms.
     built
@@ -336,14 +340,14 @@ def lockstep(
     LockstepError
         If the core hangs or refuses a command.
     ValueError
-        If the network cannot learn.
+        If a trial is to learn, and the network has no rule.
     """
-    if session.plan.reward is None and not session.plan.learners:
-        raise ValueError("Network must have a rule to learn by, not none")
+    runs = trials(session.plan, samples) if runs is None else runs
+    if any(run.kind == "learn" for run in runs):
+        session.plan.check_learns()
     core, build = built or prepare(
         session.plan, lanes, simulator, neurons=neurons, waves=waves is not None
     )
-    runs = learning(samples) if runs is None else runs
     before = session.copy()
 
     def golden_rail() -> Given:

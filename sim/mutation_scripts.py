@@ -232,7 +232,7 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
         Learning trials of a script.
     """
     random = np.random.default_rng((case.seed, 3))
-    learns = core.plan.reward is not None or bool(core.plan.learners)
+    learns = core.plan.learns
 
     def samples(count: int) -> list[int]:
         return [int(k) for k in random.integers(0, case.stimulus.size, count)]

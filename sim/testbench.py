@@ -122,7 +122,7 @@ def _stream(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return marks and files of the bench of a core with streams."""
     before = session.copy()
-    runs = lockstep.learning(samples)
+    runs = lockstep.trials(core.plan, samples)
     golden = lockstep.expect(session, stimulus, runs, external)
     words = lockstep.script(core, before, stimulus, runs, external)
     compared = lockstep.left(session, stimulus, runs, golden)

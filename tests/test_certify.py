@@ -223,11 +223,16 @@ def test_a_damaged_certificate_is_refused_in_one_line(
     assert str(file) in line
 
 
-def test_a_network_must_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_network_that_does_not_learn_is_certified_by_plain_runs(tmp_path: Path) -> None:
     text = SMALL.partition("[network.reward]")[0].replace("rule =", "# rule =")
-    (tmp_path / "still.toml").write_text(text)
-    assert main(["certify", str(tmp_path / "still.toml")]) == 2
-    assert "Network must have a rule to learn by, not none" in capsys.readouterr().err
+    (tmp_path / "fixed.toml").write_text(text)
+    options = ["--lanes", "2", "--trials", "2", "--time", "0", "--out", str(tmp_path / "made")]
+    assert main(["certify", str(tmp_path / "fixed.toml"), *options]) == 0
+    data = json.loads((tmp_path / "made" / "certificate.json").read_text())
+    assert len(data["lockstep"]) == 5
+    for run in data["lockstep"]:
+        assert set(run["kinds"]) == {"plain", "reset"}
+        assert (run["ticks"], run["problem"]) == (5 * 2, None)
 
 
 # Failures: a fault in the text that is simulated, a claim that is false, an interruption.

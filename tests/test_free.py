@@ -22,7 +22,7 @@ def test_a_free_core_takes_the_cycles_of_lockstep(
 ) -> None:
     planned = plan(networks["spiking"])
     session, stimulus = Session(planned, 5, "python"), stimulate(planned, 2)
-    runs = lockstep.learning(SAMPLES)
+    runs = lockstep.trials(planned, SAMPLES)
     built = lockstep.prepare(planned, 2, "verilator")
     words = lockstep.script(built[0], session, stimulus, runs, None)
     own = session.copy()

@@ -274,12 +274,18 @@ def test_a_failure_of_golden_is_told_and_ends_the_simulation(
         run()
 
 
-def test_a_network_must_learn(small: tuple[Session, Stimulus]) -> None:
+def test_a_network_without_a_rule_runs_and_does_not_learn() -> None:
     neurons = Population("b", 2, lif.Params(F("fxp-s10/4"), 1.0, 1.0))
     given = (Population("a", 2, Source()), neurons), (Projection("a", "b", F("fxp-s8/4")),)
     session = Session(plan(Network(2, *given)), 1, "python")
-    with pytest.raises(ValueError, match=r"^Network must have a rule to learn by, not none$"):
-        lockstep(session, small[1], [0])
+    stimulus = Stimulus({"a": np.ones((1, 2, 2), np.int64)})
+    report = lockstep(session, stimulus, [0, 0], lanes=2, simulator="icarus")
+    assert (report.trials, report.ticks, report.mismatch) == (2, 4, None)
+    said = r"^Network must have a rule to learn by, not none$"
+    with pytest.raises(ValueError, match=said):
+        lockstep(session, stimulus, [0], runs=[checked.Run("learn", 0)])
+    with pytest.raises(ValueError, match=said):
+        session.learn(stimulus, [0])
 
 
 @pytest.mark.parametrize("difference", [0, 1])

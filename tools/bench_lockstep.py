@@ -93,7 +93,7 @@ def freed(job: Job, core: Any, program: Any) -> Callable[[int], int]:
     def work(trials: int) -> int:
         stimulus, samples = job.task.trials(0, trials)
         session = job.session()
-        words = lockstep.script(core, session, stimulus, lockstep.learning(samples), None)
+        words = lockstep.script(core, session, stimulus, lockstep.trials(core.plan, samples), None)
         kept = host.weight_words(session)
         for region in kept:
             words += host.read(core, region)

@@ -105,8 +105,6 @@ def read(path: Path, name: str, asked: Asked) -> Request:
             network = read_network(data["network"])
             planned = plan(network)
             seed = check_seed(data.get("seed", 1) if asked.seed is None else asked.seed)
-        if planned.reward is None and not planned.learners:
-            raise ValueError("Network must have a rule to learn by, not none")
     shape = asked.lanes, asked.neurons
     return Request(
         name, description, network, planned, job, *shape, seed, asked.trials, asked.time_s

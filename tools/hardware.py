@@ -273,7 +273,7 @@ def measure(one: Design, *, placing: bool) -> Figures:
 def cycles(one: Design) -> dict[str, Any]:
     """Return the cycles of ticks, and what is done in them, by the name of the figure."""
     planned = one.plan
-    learns = planned.reward is not None or bool(planned.learners)
+    learns = planned.learns
 
     def seen(session: Session, shown: Stimulus, *, learning: bool) -> list[list[int]]:
         return ticks_of(one, session, shown, learning=learning)

@@ -70,8 +70,7 @@ def prepare(name: str, *, seed: int | None = None, trials: int | None = None) ->
             trials=experiment.trials if trials is None else trials,
         )
         planned = plan(experiment.network)
-        if planned.reward is None and not planned.learners:
-            raise ValueError("Network must have a rule to learn by, not none")
+        planned.check_learns()
         if planned.reward is not None and planned.reward.objective is None:
             raise ValueError("Objective of reward must be one that a task can set, not 'external'")
         task = task_module(experiment.task).Task(experiment.parameters, planned, experiment.seed)

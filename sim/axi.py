@@ -11,7 +11,7 @@ from goldenspike.golden.fixed import BIT
 from goldenspike.golden.neurons import spiking
 from goldenspike.golden.plan import PASSES, UPDATE, Plan
 from goldenspike.golden.trial import Outcome, Session, Stimulus
-from goldenspike.hdl import host, verilog
+from goldenspike.hdl import cycles, host, verilog
 from goldenspike.hdl.bus.axi_stream import EVENT
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.bus.register_map import TICKS_BIT, Window
@@ -40,12 +40,35 @@ class Trials:
         Of every tick and update.
     events
         What ``m_axis_events`` reports, packet by packet.
+    given
+        How many events come in.
+    cycles
+        Which the trials take at least: those of a core without a bus, which reports nothing.
     """
 
     parameters: dict[str, Any]
     words: dict[str, list[int]]
     digests: list[int]
     events: list[list[int]]
+    given: int
+    cycles: int
+
+    def compared(self, found: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Return, by name, what the bench of trials found and what must be."""
+        counted = found["counted"]
+        working = counted["CYCLES"] - counted["STALLS"]
+        sent = sum(not word & END for packet in self.events for word in packet)
+        return {
+            "words": (found["words"], self.words),
+            "events": (found["events"], self.events),
+            "TICKS": (counted["TICKS"], len(self.digests)),
+            "DIGESTS": (counted["DIGESTS"], sum(self.digests) & MASK),
+            "DIGEST": (counted["DIGEST"], self.digests[-1]),
+            "EVENTS_IN": (counted["EVENTS_IN"], self.given),
+            "EVENTS_OUT": (counted["EVENTS_OUT"], sent),
+            "STATUS": (counted["STATUS"], 1 << 2),
+            "CYCLES": (self.cycles <= working and counted["CYCLES"] <= found["elapsed"], True),
+        }
 
 
 def prepare(
@@ -170,7 +193,8 @@ def trials(
     """
     before = session.copy()
     rows = TRACE_ROWS * len(samples)
-    more: dict[str, Any] = {"traced": True, "record": True, "external": external}
+    more: dict[str, Any] = {"traced": True, "record": True, "watched": True}
+    more["external"] = external
     while True:
         run = session.learn if core.plan.learns else session.evaluate
         outcome = run(stimulus, samples, trace_rows=rows, **more)
@@ -182,6 +206,9 @@ def trials(
     words = host.weight_words(session) | host.result_words(session, outcome, condition)
     loaded = host.register_words(before, 0) | host.weight_words(before)
     steps: list[list[Any]] = [["load", name, values] for name, values in loaded.items()]
+    flags = [PASSES, UPDATE] if external is not None else [LEARN if core.plan.learns else 0]
+    model = cycles.model(core.plan, core.core.lanes, core.core.neurons)
+    least = model.trials(outcome.activity, tuple(flags)).cycles
     random = np.random.default_rng(1)
     packets: dict[str, list[list[int]]] = {}
     at = before.copy()
@@ -197,7 +224,6 @@ def trials(
                 packets.setdefault("targets", []).append(known["targets"])
         else:
             steps += [["load", name, values] for name, values in known.items()]
-        flags = [PASSES, UPDATE] if external is not None else [LEARN if core.plan.learns else 0]
         for flag in flags:
             if external is not None and flag == UPDATE:
                 values = host.error_words(session.plan, [int(error) for error in external[k]])
@@ -218,4 +244,12 @@ def trials(
         "steps": steps,
         "read": list(words),
     }
-    return Trials(parameters, words, outcome.digests.reshape(-1).tolist(), reported(core, outcome))
+    events = [word for packet in packets.get("events", []) for word in packet]
+    return Trials(
+        parameters,
+        words,
+        digests=outcome.digests.reshape(-1).tolist(),
+        events=reported(core, outcome),
+        given=sum(not word & END for word in events),
+        cycles=least,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.hdl.bus.register_map import TICKS_BIT
+from goldenspike.hdl.bus.register_map import FLAGS, TICKS_BIT
 from goldenspike.sim import axi
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def described(core: AxiCore) -> dict[str, Any]:
             if row[word % window.row].signed:
                 signs[window.address(word)] = 1 << (row[word % window.row].width - 1)
     given["kinds"] = {r.name: (r.writable, r.mask) for r in core.map.registers}
-    return given | {"signs": signs, "live": LIVE}
+    return given | {"signs": signs, "live": LIVE, "flags": FLAGS}
 
 
 def packets(core: AxiCore) -> dict[str, Any]:

@@ -38,16 +38,8 @@ class Play(NamedTuple):
 
 def _told(made: axi.Trials, found: dict[str, Any]) -> str:
     """Return what of some trials is not golden's."""
-    counted = found["counted"]
-    wanted = {
-        "words": (found["words"], made.words),
-        "events": (found["events"], made.events),
-        "TICKS": (counted["TICKS"], len(made.digests)),
-        "DIGESTS": (counted["DIGESTS"], sum(made.digests) & 0xFFFFFFFF),
-        "DIGEST": (counted["DIGEST"], made.digests[-1]),
-        "STATUS": (counted["STATUS"], 1 << 2),
-    }
-    return next((name for name, (seen, right) in wanted.items() if seen != right), "")
+    compared = made.compared(found).items()
+    return next((name for name, (seen, right) in compared if seen != right), "")
 
 
 def plays(core: AxiCore, *, more: bool = False) -> list[Play]:

@@ -9,6 +9,7 @@ from typing import Any
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, Edge, First, RisingEdge, Timer
+from cocotb.utils import get_sim_time
 from cocotbext.axi import (
     AxiLiteBus,
     AxiLiteMaster,
@@ -25,10 +26,12 @@ SLOWEST = 500_000
 """Cycles after which a run is taken to hang."""
 BYTES = 4
 ALL = 0xFFFFFFFF
-PASSES = 1 << 1
-"""Of CONTROL."""
+FLAGS, UPDATE = 3 << 1, 1 << 2
+"""Of CONTROL: how a run learns; no more than an update, which takes no events."""
 BUSY = 1
 """Of STATUS."""
+COUNTERS = ("TICKS", "DIGESTS", "EVENTS_IN", "EVENTS_OUT", "CYCLES", "STALLS")
+"""Registers that count runs, and wrap."""
 
 
 class Host:
@@ -46,6 +49,7 @@ class Host:
         self.dut, self.registers, self.windows = dut, given["registers"], given["windows"]
         reset = {"reset": dut.aresetn, "reset_active_level": False}
         self.midst = False  # A run is under way.
+        self.elapsed = 0  # Cycles from the commands that start runs to their ends.
         self.axi: Any = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.aclk, **reset)
         self.sources = {
             name: AxiStreamSource(
@@ -128,12 +132,14 @@ class Host:
     async def run(self, control: int, late: list[int] | None = None) -> None:
         """Start a run and wait for its end; its events may come late."""
         await self.write("RUNS", 0)
+        start = get_sim_time("ns")
         await self.write("CONTROL", control)
         self.midst = True
         if late is not None:
             await ClockCycles(self.dut.aclk, random.randrange(300))
             self.send("events", late)
         await self.ended()
+        self.elapsed += int(get_sim_time("ns") - start) // PERIOD_NS
         self.midst = False
 
     async def ended(self) -> None:
@@ -197,8 +203,10 @@ async def play(host: Host, given: dict[str, Any]) -> dict[str, Any]:
     """Load a core, let it learn, and return what it holds and what it sent."""
     await host.write("INTERRUPTS", 1 << 2)
     await host.write("REPORT", given["report"])
-    for name in ("TICKS", "DIGESTS", "EVENTS_IN", "EVENTS_OUT"):
-        await host.write(name, 0)
+    host.elapsed = 0
+    starts = {name: ALL - random.randrange(8) for name in COUNTERS}  # They wrap.
+    for name, start in starts.items():
+        await host.write(name, start)
     for stream, packets in given["packets"].items():
         for packet in packets if stream != "events" else ():
             host.send(stream, packet)
@@ -206,7 +214,7 @@ async def play(host: Host, given: dict[str, Any]) -> dict[str, Any]:
     for step, *what in given["steps"]:
         if step == "load":
             await host.load(*what)
-        elif events and what[0] & PASSES and host.sources["events"].idle():
+        elif events and what[0] & FLAGS != UPDATE and host.sources["events"].idle():
             if random.random() < 0.5:
                 await host.run(what[0], events.pop(0))
                 continue
@@ -217,12 +225,13 @@ async def play(host: Host, given: dict[str, Any]) -> dict[str, Any]:
         else:
             await host.run(*what)
     found = {window: await host.fetch(window) for window in given["read"]}
-    counters = ("DIGEST", "DIGESTS", "TICKS", "EVENTS_IN", "EVENTS_OUT", "CYCLES", "STALLS")
-    counted = {name: await host.read(name) for name in (*counters, "STATUS")}
+    counted = {name: await host.read(name) - start & ALL for name, start in starts.items()}
+    counted |= {name: await host.read(name) for name in ("DIGEST", "STATUS")}
     while host.dut.m_axis_events_tvalid.value:
         await ClockCycles(host.dut.aclk, 1)
     await ClockCycles(host.dut.aclk, 2)
-    return {"words": found, "counted": counted, "events": host.packets()}
+    events = host.packets()
+    return {"words": found, "counted": counted, "events": events, "elapsed": host.elapsed}
 
 
 @cocotb.test()
@@ -312,7 +321,7 @@ async def packets(dut: Any) -> None:
         for found in kept:
             sent = [event(neuron, source, value) for (source, neuron), value in found.items()]
             random.shuffle(sent)
-            words += [*sent, END]
+            words += [*sent, END | event(*random.choice([(0, 0), (0xFFFF, 0xFF, ALL)]))]
         host.send("events", words + ([] if number else [event(0, 0), END]))
         wrong = [[targets[:-1]], [[*targets, 5]], [[*targets, 5, 6], [7], targets[:-1]]][number]
         for packet in (*wrong, targets):
@@ -357,6 +366,7 @@ async def packets(dut: Any) -> None:
     assert await host.read("STATUS") & 3 == 3
     address = host.registers["CONTROL"]
     assert await host.put(address, (3).to_bytes(BYTES, "little")) == AxiResp.SLVERR
+    assert await host.read("CONTROL") == 1 | 1 << 1 | 1 << 3
     window = next(iter(host.windows))
     assert (await host.take(host.windows[window]["base"]))[0] == AxiResp.SLVERR
     await host.write("CONTROL", 1 << 1)
@@ -429,6 +439,23 @@ async def windows(dut: Any) -> None:
     for event in writes:
         await event.wait()
         assert event.data.resp == AxiResp.OKAY
+    # Each bit of what was refused or done raises its flag.
+    for name in given["flags"]:
+        await host.write(name, 0)
+    for place, name in enumerate(given["flags"]):
+        for word in (0, *(1 << bit for bit in range(32))):
+            await host.write(name, word)
+            assert await host.read("STATUS") & ~3 == bool(word) << 2 + place, (name, word)
+        await host.write(name, 0)
+    # Bytes that are not written stay.
+    for name, (writable, mask) in given["kinds"].items():
+        for byte in range(BYTES) if writable and name != "CONTROL" else ():
+            for whole, part in ((ALL, 0), (0, 0xFF)):
+                await host.write(name, whole)
+                await host.put(host.registers[name] + byte, bytes([part]))
+                wanted = (whole ^ 0xFF << 8 * byte) & mask
+                assert await host.read(name) == wanted, (name, byte, whole)
+            await host.write(name, 0)
     report({"places": len(places)})
 
 
@@ -453,6 +480,11 @@ async def illegal(dut: Any) -> None:
     assert await host.read("STATUS") == 1 << 5
     await host.write("INTERRUPTS", 1 << 5)
     assert int(dut.irq.value) == 1
+    for value in (ALL - 1, ALL, (1 << 24) - 1):  # It stays at its highest.
+        await host.write("ACCESSES_REFUSED", value)
+        for _ in range(2):
+            assert (await host.take(others[0]))[0] == AxiResp.SLVERR
+        assert await host.read("ACCESSES_REFUSED") == min(value + 2, ALL)
     await host.write("ACCESSES_REFUSED", 0)
     assert await host.read("STATUS") == 0
     assert int(dut.irq.value) == 0

@@ -327,9 +327,12 @@ def test_no_build_survives_the_process_that_started_it(number, tmp_path):
     # A compiler that never ends, nor the program that it starts.
     tool.write_text(f"#!/bin/sh\nsleep 1000000 & echo $$ $! > {note}\nwait\n")
     tool.chmod(0o755)
+    # Who runs the tests may ignore a hangup, as nohup does.
     program = f"""
+import signal
 from pathlib import Path
 from goldenspike.sim import toolchain
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 variables = toolchain.environment() | {{"PATH": {str(tmp_path)!r} + ":/usr/bin:/bin"}}
 job = ["icarus", "build", {{"sources": ["a.v"], "hdl_toplevel": "a", "build_dir": "object"}}]
 toolchain.execute(job, Path({str(tmp_path)!r}), variables, 1e6)

@@ -44,8 +44,9 @@ def errors_outside(made: Plan, seed: int) -> np.ndarray | None:
 
 
 def learned(session: Session, stimulus: Stimulus, seed: int = 0) -> Outcome:
-    """Return what some traced learning trials give."""
-    return session.learn(
+    """Return what some traced learning trials give, or plain runs of a network that has no rule."""
+    run = session.learn if session.plan.learns else session.evaluate
+    return run(
         stimulus,
         SAMPLES,
         traced=True,

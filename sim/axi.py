@@ -43,7 +43,7 @@ class Trials:
     given
         How many events come in.
     cycles
-        Which the trials take at least: those of a core without a bus, which reports nothing.
+        The fewest that the trials take: those of a core without a bus, which reports nothing.
     """
 
     parameters: dict[str, Any]

@@ -210,6 +210,26 @@ FAULTS = {
         "[write.en.eq(0), write.addr.eq(place)]",
         *("resets", "^assert"),
     ),
+    "a write that is refused is kept": Fault(
+        *("control", "Control", "with m.If(self.write & ~refused):", "with m.If(self.write):"),
+        *("packets", "assert 3 == "),
+    ),
+    "a flag sees five bits": Fault(
+        *("control", "Control", "held[name].any() for", "held[name][:5].any() for"),
+        *("windows", "AssertionError: \\('RUNS', 32\\)"),
+    ),
+    "an end of nobody is refused": Fault(
+        *("events_in", "EventsIn", "unknown.eq(~known & ~event.end)", "unknown.eq(~known)"),
+        *("packets", "EVENTS_REFUSED"),
+    ),
+    "cycles are not counted": Fault(
+        *("core", "AxiCore", "control.counts_cycles.eq(1)", "control.counts_cycles.eq(0)"),
+        *("trials", "CYCLES"),
+    ),
+    "a counter stops at its highest": Fault(
+        *("control", "Control", "if name not in WRAPPING:", "if True:"),
+        *("trials", "TICKS"),
+    ),
     "a tick does not wait for its events": Fault(
         *("core", "AxiCore", "late & (inside.now >= events.arrived)", "0"),
         *("trials", "^assert"),

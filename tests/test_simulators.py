@@ -327,7 +327,7 @@ def test_no_build_survives_the_process_that_started_it(number, tmp_path):
     # A compiler that never ends, nor the program that it starts.
     tool.write_text(f"#!/bin/sh\nsleep 1000000 & echo $$ $! > {note}\nwait\n")
     tool.chmod(0o755)
-    # Who runs the tests may ignore a hangup, as nohup does.
+    # Whoever runs the tests may ignore a hangup, as nohup does.
     program = f"""
 import signal
 from pathlib import Path

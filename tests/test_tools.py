@@ -794,8 +794,8 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
     ],
 )
 def test_a_real_signal_ends_a_process_with_its_status(number, status, said, small, out):
-    # The signal is sent from within the first step of learning, so nothing depends on the time. Who
-    # runs the tests may ignore it, as nohup does, and a shell for a job in the background.
+    # The signal is sent from within the first step of learning, so nothing depends on the time.
+    # Whoever runs the tests may ignore it: nohup does, and a shell for a job in the background.
     program = f"""
 import os, signal, sys
 interrupts = {int(number)} == signal.SIGINT

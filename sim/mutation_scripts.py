@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from goldenspike.hdl.core import Core
 
 ANY = 0xFFFFFFFF
+OTHER = 1 << 20
+"""Added to a case's number: the case whose words are loaded and read before its own."""
 
 
 class Case(NamedTuple):
@@ -141,6 +143,24 @@ class Writer:
         for region, values in self.loaded.items():
             self.part.words.extend(host.load(self.core, region, values))
 
+    def overwrite(self) -> None:
+        """Load other words wherever the host may, read them, and load again what is right."""
+        plan = self.core.plan
+        other = draw_case(plan, self.case.seed + OTHER)
+        random = np.random.default_rng((self.case.seed, 6))
+        words = host.weight_words(other.session) | host.sample_words(plan, other.stimulus, 0)
+        condition = reward = 0
+        if plan.reward is not None:
+            condition = int(random.integers(plan.reward.baselines // plan.reward.bins))
+            reward = int(draw(random, plan.reward.reward, 1)[0])
+            known = draw(random, plan.reward.error, 2).tolist()
+            words["errors"] = host.error_words(plan, known)
+        words |= host.register_words(other.session, condition, reward)
+        for region, values in words.items():
+            self.part.words.extend(host.load(self.core, region, values))
+        self.read(words)
+        self.load()
+
     def learn(self, samples: Sequence[int]) -> None:
         """Learn trials."""
         case, external = self.case, None
@@ -247,6 +267,8 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
                 writer.readback()
             elif step == "c":
                 writer.check()
+            elif step == "w":
+                writer.overwrite()
             elif step == "p":
                 writer.run(samples(1))
             elif step == "l" and learns:
@@ -269,4 +291,5 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
         Script("the same, stalled; reset between", seed + 1, [written("clpplr"), written("plr")]),
         Script("unknown commands; bits of nobody", seed + 2, [strange, plain, written("olpl")]),
         Script("reset amid runs", seed + 3, aborted),
+        Script("other words everywhere before", seed + 4, [written("wplr")]),
     ]

@@ -489,7 +489,7 @@ class _Draw:
                 write.addr.eq(place),
                 write.data.eq(value),
                 write.en.eq(drawn),
-                read.addr.eq(asked),
+                read.addr.eq(asked if name == "variate" else unit.score_group),
             ]
             found[name] = read.data
         m.d.comb += unit.scores[lane].eq(found.get("score", found["variate"]))

@@ -113,6 +113,7 @@ class SynapseUnit(Elaboratable):
         self.active = Signal(name=f"{name}_active")
         self.reader: Any = self.rows if self.filter is None else self.filter
         self.online = rule is not None and rule.kind == "tick"
+        self.keeps_traces = projection.traces("delivery", "output", "tick")
         self.latency = 3 if self.online else 2
         self.fields: list[FieldSource] = []
         self.weight_fields = self.rounding_fields = None
@@ -291,7 +292,6 @@ class SynapseUnit(Elaboratable):
         m.d.sync += [
             stage.valid.eq(go),
             stage.delivers.eq(delivering),
-            stage.traces.eq(self.tracing & (retracing | (delivering & q.traces("delivery")))),
             stage.learns.eq(learning),
             stage.updates.eq(updating),
             stage.signal.eq(signal),
@@ -300,6 +300,9 @@ class SynapseUnit(Elaboratable):
             at_row.eq(row),
             at_group.eq(group),
         ]
+        if self.keeps_traces:
+            visited = delivering if q.traces("delivery") else retracing
+            m.d.sync += stage.traces.eq(self.tracing & visited)
         if rule is not None and rule.kind == "active":
             self._active(m, row, learning & go & last, stage)
         # Write back, and hand over.
@@ -308,11 +311,12 @@ class SynapseUnit(Elaboratable):
         m.d.sync += [
             added.eq(stage.valid & stage.delivers),
             learned.eq(stage.valid & stage.updates),
-            traced.eq(stage.valid & stage.traces),
             back.eq(at),
             back_row.eq(at_row),
             back_group.eq(at_group),
         ]
+        if self.keeps_traces:
+            m.d.sync += traced.eq(stage.valid & stage.traces)
         m.d.comb += [
             self.score_group.eq(group),
             self.adding.eq(added),
@@ -348,9 +352,12 @@ class SynapseUnit(Elaboratable):
             m.d.comb += [
                 column.eq((back_group << lane_bits) + visit.lane),
                 visit.learned.eq(learned & inside),
-                visit.traced.eq(traced & inside),
                 visit.index.eq(Cat(column, back_row)),
             ]
+            written: Value = visit.learned
+            if self.keeps_traces:
+                m.d.comb += visit.traced.eq(traced & inside)
+                written |= visit.traced
             before = {}
             for field, layout in self.layouts.items():
                 region = self.regions[field]
@@ -361,7 +368,7 @@ class SynapseUnit(Elaboratable):
                 m.d.comb += [
                     read.addr.eq(Mux(reading, place, visited)),
                     write.addr.eq(back),
-                    write.en.eq(visit.learned | (visit.traced if field == "w" else 0)),
+                    write.en.eq(written if field == "w" else visit.learned),
                 ]
                 for part, _ in layout:
                     before[part] = read.data[part]

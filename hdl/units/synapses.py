@@ -354,7 +354,7 @@ class SynapseUnit(Elaboratable):
                 visit.learned.eq(learned & inside),
                 visit.index.eq(Cat(column, back_row)),
             ]
-            written: Value = visit.learned
+            written: Any = visit.learned
             if self.keeps_traces:
                 m.d.comb += visit.traced.eq(traced & inside)
                 written |= visit.traced

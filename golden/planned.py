@@ -477,6 +477,11 @@ class Plan:
         return self.reward is not None and self.reward.period > 0
 
     @property
+    def episodic(self) -> bool:
+        """Whether weights are learned after a trial, from its reward."""
+        return self.reward is not None and not self.online
+
+    @property
     def passes(self) -> int:
         """Runs of the ticks in a learning trial: 2 with a paired baseline, else 1."""
         return len(self.reward.signs) if self.reward is not None else 1
@@ -484,4 +489,4 @@ class Plan:
     @property
     def digests(self) -> int:
         """Digests of a learning trial: one a tick of every pass, one for an update at its end."""
-        return self.passes * self.ticks + (self.reward is not None and not self.online)
+        return self.passes * self.ticks + self.episodic

@@ -55,7 +55,7 @@ class _Program(ActivityWriter):
                 step = signs[-1] - signs[0]
                 w(f"perturbing = {signs[0]} + {step} * n if learn & 1 else 0")
                 self.one_pass()
-            if plan.reward is not None and not plan.online:
+            if plan.episodic:
                 w("if learn & 2:")
                 with w:
                     self.update()

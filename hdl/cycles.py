@@ -206,6 +206,7 @@ def of_learning(
     lanes: int = 8,
     neurons: int = 1,
     external: np.ndarray | None = None,
+    split: bool = False,
 ) -> Count:
     """Return the cycles of learning trials on a core that has run nothing yet.
 
@@ -215,8 +216,11 @@ def of_learning(
         As :meth:`Session.learn` takes them; the session is moved on.
     lanes, neurons
         Of the core.
+    split
+        Whether passes and update are two commands, as they are with an external objective.
     """
     found = model(session.plan, lanes, neurons)
     outcome = session.learn(stimulus, samples, external=external, watched=True)
     # Errors that come from outside are there after the passes, in hardware.
-    return found.trials(outcome.activity, (LEARN,) if external is None else (PASSES, UPDATE))
+    flags = (PASSES, UPDATE) if split or external is not None else (LEARN,)
+    return found.trials(outcome.activity, flags)

@@ -214,6 +214,7 @@ def trial_words(
     external: np.ndarray | None = None,
     *,
     flags: int = LEARN,
+    split: bool = False,
 ) -> list[list[int]]:
     """Return the words that make a core run trials, trial by trial.
 
@@ -227,6 +228,8 @@ def trial_words(
         ``(trials, passes)``, the errors of an external objective, for learning trials.
     flags
         Of the trials; learning ones by default. A core without a rule takes all as plain runs.
+    split
+        Whether passes and update are two commands, as they always are with an external objective.
     """
     shown = None
     at = session.copy()
@@ -241,12 +244,13 @@ def trial_words(
                 known = register_words(at, stimulus.condition(sample))["registers"]
                 words += load(core, "registers", known)
             shown = sample
-        if external is None:
+        if external is None and not split:
             words += run(flags)
         else:
             words += run(PASSES)
-            known = [int(error) for error in external[k]]
-            words += load(core, "errors", error_words(session.plan, known))
+            if external is not None:
+                known = [int(error) for error in external[k]]
+                words += load(core, "errors", error_words(session.plan, known))
             words += run(UPDATE)
         trials.append(words)
     return trials

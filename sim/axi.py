@@ -179,6 +179,7 @@ def trials(
     streamed: bool,
     external: np.ndarray | None = None,
     stalls: bool = True,
+    split: bool = False,
 ) -> Trials:
     """Return how a core plays trials that the golden model learns, or runs, here.
 
@@ -190,6 +191,8 @@ def trials(
         As :meth:`goldenspike.sim.lockstep.lockstep` takes them.
     streamed
         Whether inputs, targets and errors come by their streams, or all by windows.
+    split
+        Whether passes and update are two commands, as they are with an external objective.
     """
     before = session.copy()
     rows = TRACE_ROWS * len(samples)
@@ -206,7 +209,9 @@ def trials(
     words = host.weight_words(session) | host.result_words(session, outcome, condition)
     loaded = host.register_words(before, 0) | host.weight_words(before)
     steps: list[list[Any]] = [["load", name, values] for name, values in loaded.items()]
-    flags = [PASSES, UPDATE] if external is not None else [LEARN if core.plan.learns else 0]
+    flags = [LEARN if core.plan.learns else 0]
+    if split or external is not None:
+        flags = [PASSES, UPDATE]
     model = cycles.model(core.plan, core.core.lanes, core.core.neurons)
     least = model.trials(outcome.activity, tuple(flags)).cycles
     random = np.random.default_rng(1)

@@ -22,6 +22,8 @@ FEW = LANES[:4]
 """Lanes of most cases: more make the core of a small network large."""
 TRIES, ENOUGH = 12, 0.5
 """How often a small network is drawn, at most, until such a share of its rules learns."""
+SPLIT = 0.25
+"""Share of the cases that learn after their trials in which passes and update are two commands."""
 ANY = 8
 """One seed in so many takes its first network, whether it learns or not."""
 
@@ -62,7 +64,7 @@ class Case:
     @property
     def samples(self) -> list[int]:
         """The samples that learning trials present."""
-        return [run.sample for run in self.runs if run.kind == "learn"]
+        return [run.sample for run in self.runs if run.learns]
 
 
 def rewarded_case(seed: int) -> Case:
@@ -144,10 +146,12 @@ def single_case(seed: int, *how: str | None, **more: Any) -> Case:
     fill(session, d.random)
     lanes = d.one(*FEW * 6, *LANES)
     runs = _runs(d, "learn" if planned.learns else "plain")
+    if planned.episodic and Drawing(seed, 7).chance(SPLIT):
+        runs = tuple(run._replace(kind="split") if run.learns else run for run in runs)
     stimulus = stimulate(session, d.random)
     external = None
     if planned.reward is not None and planned.reward.objective is None:
-        count = sum(run.kind == "learn" for run in runs)
+        count = sum(run.learns for run in runs)
         external = draw(d.random, planned.reward.error, count, planned.passes)
     return Case(
         seed,

@@ -84,18 +84,20 @@ def cornered(planned: Plan, seed: int, trials: int) -> Shown:
     return Shown("corners", session, stimulus, samples, external)
 
 
-def runs(samples: list[int], seed: int, *, learns: bool = True) -> list[Run]:
+def runs(planned: Plan, samples: list[int], seed: int) -> list[Run]:
     """Return a run of every kind: a plain one after the first trial, a reset amid the second.
 
-    The reset begins all anew, so it is followed by all learning trials, a plain run among them. All
-    trials are plain runs if the network does not learn.
+    The reset begins all anew, so it is followed by all learning trials, a plain run among them. The
+    first of these trials is split, if the network learns after its trials. All trials are plain
+    runs if the network does not learn.
     """
-    trial: Kind = "learn" if learns else "plain"
+    trial: Kind = "learn" if planned.learns else "plain"
+    again: Kind = "split" if planned.episodic else trial
     random = np.random.default_rng((seed, 2))
     cycles = int(random.integers(0, 1 << int(random.integers(1, LATEST, endpoint=True))))
     first, *others = samples
     before = [Run(trial, first), Run("plain", first), Run("reset", samples[-1], cycles)]
-    after = [Run(trial, first), Run("plain", samples[-1]), *(Run(trial, s) for s in others)]
+    after = [Run(again, first), Run("plain", samples[-1]), *(Run(trial, s) for s in others)]
     return [*before, *after]
 
 
@@ -176,7 +178,7 @@ class Bench:
         power_up: int | None = None,
     ) -> Tried:
         """Run golden and the text in lockstep, and name what differs first."""
-        asked = runs(shown.samples, seed, learns=shown.session.plan.learns)
+        asked = runs(shown.session.plan, shown.samples, seed)
         tried = Tried(
             *(shown.what, simulator, stalls, power_up),
             kinds=tuple(run.kind for run in asked),

@@ -74,7 +74,7 @@ def _giver(p: PlannedPopulation) -> str:
 
 FILTERS = ("none", "exponential", "dynamic")
 LEARNING = ("paired", "two_sided", "running_mean", "online", "traced", "fixed")
-RUNS = ("learn", "plain", "reset")
+RUNS = ("learn", "split", "plain", "reset")
 THIRD = tuple(
     name
     for name, m in catalog.TRACING.items()
@@ -106,7 +106,8 @@ def _crosses() -> Iterator[Bin]:
     yield from (("size", "trial", word) for word in ("2**8", "2**16", "2**32"))
     yield from (("size", *one) for one in SINGLE)
     runs = product(RUNS, LEARNING)
-    yield from (("run", *one) for one in runs if one != ("learn", "fixed"))
+    absent = {("learn", "fixed"), *(("split", how) for how in ("online", "traced", "fixed"))}
+    yield from (("run", *one) for one in runs if one not in absent)
 
 
 SINGLE = (

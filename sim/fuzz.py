@@ -109,13 +109,11 @@ def check(case: Case, simulator: Simulator) -> Report:
 def _cycles(case: Case) -> int | None:
     """Return the cycles of a case's runs by their model, which knows those of one kind."""
     session, stimulus = case.session.copy(), case.stimulus
-    shown = {"lanes": case.lanes, "neurons": case.neurons}
+    shown: dict[str, Any] = {"lanes": case.lanes, "neurons": case.neurons}
     kinds = {run.kind for run in case.runs}
-    if kinds == {"learn"}:
-        external = case.external
-        return cycles.of_learning(
-            session, stimulus, case.samples, external=external, **shown
-        ).cycles
+    if kinds in ({"learn"}, {"split"}):
+        shown |= {"external": case.external, "split": kinds == {"split"}}
+        return cycles.of_learning(session, stimulus, case.samples, **shown).cycles
     if kinds == {"plain"}:
         samples = [run.sample for run in case.runs]
         seen = session.evaluate(stimulus, samples, watched=True).activity

@@ -34,7 +34,7 @@ LONG = 40_000_000
 A core of 4.3 MB of Verilog: 29 s more, 0.6 us saved in a cycle; a smaller one, both in proportion.
 """
 
-Kind = Literal["learn", "plain", "reset"]
+Kind = Literal["learn", "split", "plain", "reset"]
 """What a core does in a run: see :class:`Run`."""
 
 
@@ -45,6 +45,8 @@ class Run(NamedTuple):
     ----------
     kind
         ``"learn"`` is a learning trial, ``"plain"`` a run without perturbation or learning.
+        ``"split"`` is a learning trial whose passes are one command and whose update is another,
+        of a network that learns after its trials.
         ``"reset"`` starts a trial, which learns if the network does, and resets the core; then the
         host loads again what it loaded first, and all begins anew.
     sample
@@ -57,6 +59,11 @@ class Run(NamedTuple):
     kind: Kind
     sample: int
     cycles: int = 0
+
+    @property
+    def learns(self) -> bool:
+        """Whether it is a learning trial."""
+        return self.kind in ("learn", "split")
 
 
 def trials(plan: Plan, samples: Any) -> list[Run]:
@@ -187,14 +194,14 @@ def script(
                 (trial,) = host.trial_words(core, at, stimulus, [run.sample], flags=flags)
                 words += [*trial, bench.RESET | run.cycles, *loads]
             continue
-        known, flags = None, 0
-        if kind == "learn":
-            flags = host.LEARN
+        known, learns = None, several[0].learns
+        more = {"flags": host.LEARN if learns else 0, "split": kind == "split"}
+        if learns:
             known = None if external is None else external[learned : learned + len(several)]
             learned += len(several)
-        for trial in host.trial_words(core, at, stimulus, samples, known, flags=flags):
+        for trial in host.trial_words(core, at, stimulus, samples, known, **more):
             words += trial
-        if kind == "learn":
+        if learns:
             at.trial = (at.trial + len(several)) & host.MASK
     return words
 
@@ -234,7 +241,7 @@ def expect(
             session.restore(before)
             found.outcome, found.plain = None, 0
         else:
-            if kind == "learn":
+            if several[0].learns:
                 known = None if external is None else external[learned : learned + len(several)]
                 learned += len(several)
                 outcome = session.learn(stimulus, samples, traced=True, external=known)
@@ -257,9 +264,9 @@ def left(
     """Return the words that a core must hold after some runs, by region."""
     kept, outcome, plan = host.weight_words(session), golden.outcome, session.plan
     condition = stimulus.condition(runs[-1].sample) if runs else 0
-    if runs and runs[-1].kind == "learn" and outcome is not None:
+    if runs and runs[-1].learns and outcome is not None:
         kept |= host.result_words(session, outcome, condition)
-        if plan.reward is not None and plan.passes == 1 and not plan.online:
+        if plan.passes == 1 and plan.episodic:
             both = [golden.plain, int(outcome.errors[-1][0])]
             kept["errors"] = host.error_words(plan, both)
     else:  # Errors and counts are those of the last run, which golden keeps for learning trials.
@@ -343,8 +350,10 @@ def lockstep(
         If a trial is to learn, and the network has no rule.
     """
     runs = trials(session.plan, samples) if runs is None else runs
-    if any(run.kind == "learn" for run in runs):
+    if any(run.learns for run in runs):
         session.plan.check_learns()
+    if any(run.kind == "split" for run in runs) and not session.plan.episodic:
+        raise ValueError("Network must learn after its trials for passes and update to be split")
     core, build = built or prepare(
         session.plan, lanes, simulator, neurons=neurons, waves=waves is not None
     )
@@ -483,9 +492,9 @@ def explain(
     number, tick = place
     expect(before, stimulus, runs[:number], external)
     first, run = before.trial, runs[number]
-    learned = sum(earlier.kind == "learn" for earlier in runs[:number])
+    learned = sum(earlier.learns for earlier in runs[:number])
     more: dict[str, Any] = {"traced": True, "trace_rows": TRACE_ROWS}
-    if run.kind == "learn":
+    if run.learns:
         one = None if external is None else external[learned : learned + 1]
         outcome = before.learn(stimulus, [run.sample], external=one, **more)
     else:
@@ -495,7 +504,7 @@ def explain(
     seen = Counter(_writes(variables, hardware.tolist()))
     wanted = Counter(map(tuple, golden.tolist()))
     missing, extra = wanted - seen, seen - wanted
-    step = step_name(plan, tick) if run.kind == "learn" else f"plain run, tick {tick}"
+    step = step_name(plan, tick) if run.learns else f"plain run, tick {tick}"
     for number, index, value in golden.tolist():
         if (number, index, value) in missing:
             found = next((v for n, i, v in extra if (n, i) == (number, index)), None)

@@ -51,6 +51,7 @@ def plays(core: AxiCore, *, more: bool = False) -> list[Play]:
             *(core, case.session, case.stimulus, [0, 1, 1]),
             streamed=streamed,
             external=None if case.external is None else case.external[:3],
+            split=core.plan.episodic and seed % 2 > 0,
         )
         return Play(testcase, seed, {**made.parameters, **given}, partial(_told, made))
 

@@ -161,8 +161,8 @@ class Writer:
         self.read(words)
         self.load()
 
-    def learn(self, samples: Sequence[int]) -> None:
-        """Learn trials."""
+    def learn(self, samples: Sequence[int], *, split: bool = False) -> None:
+        """Learn trials; passes and update are two commands if `split`."""
         case, external = self.case, None
         if case.external is not None:
             places = [k % len(case.external) for k in range(self.count, self.count + len(samples))]
@@ -173,8 +173,9 @@ class Writer:
         self.outcome = self.session.learn(
             case.stimulus, samples, traced=True, watched=watched, external=external
         )
-        self.add(before, samples, self.outcome.digests, external=external)
-        self.counted(self.outcome, (LEARN,) if external is None else (PASSES, UPDATE))
+        self.add(before, samples, self.outcome.digests, external=external, split=split)
+        two = split or external is not None
+        self.counted(self.outcome, (PASSES, UPDATE) if two else (LEARN,))
 
     def run(self, samples: Sequence[int]) -> None:
         """Run trials without learning."""
@@ -271,8 +272,8 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
                 writer.overwrite()
             elif step == "p":
                 writer.run(samples(1))
-            elif step == "l" and learns:
-                writer.learn(samples(1))
+            elif step in "ls" and learns:
+                writer.learn(samples(1), split=step == "s" and core.plan.episodic)
         return writer.part
 
     seed = 0x2545F491 + first
@@ -287,7 +288,7 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
     return [
         Script("learn", 0, [written(learned + "r", timed=True)]),
         Script("learn, stalled", seed, [written("cc" + learned + "rlrr")]),
-        Script("plain runs among learning ones", 0, [written("plppllplrr", timed=True)]),
+        Script("plain runs among learning ones", 0, [written("plppslplrr", timed=True)]),
         Script("the same, stalled; reset between", seed + 1, [written("clpplr"), written("plr")]),
         Script("unknown commands; bits of nobody", seed + 2, [strange, plain, written("olpl")]),
         Script("reset amid runs", seed + 3, aborted),

@@ -92,6 +92,7 @@ def test_trials_by_the_buses_alone(
     session, stimulus, samples, external = case(name, networks, stimulate)
     core, built = axi.prepare(session.plan, lanes, simulator, neurons=neurons)
     more = {"streamed": streamed, "external": external}
+    more["split"] = session.plan.episodic and streamed
     made = axi.trials(core, session, stimulus, samples, **more)
     counted = play(built, made, "trials")["counted"]
     assert counted["EVENTS_OUT"] > 0 or name not in ("deep", "refractory", "graded")
@@ -107,8 +108,9 @@ def test_random_networks_by_the_buses_alone(seed: int) -> None:
     if external is not None:
         external = external[: len(samples)]
     streamed = bool(seed % 2 == 0)
-    trials = axi.trials(core, session, made.stimulus, samples, streamed=streamed, external=external)
-    play(built, trials, "trials")
+    split = any(run.kind == "split" for run in made.runs)
+    more = {"streamed": streamed, "external": external, "split": split}
+    play(built, axi.trials(core, session, made.stimulus, samples, **more), "trials")
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["windows", "streams"])

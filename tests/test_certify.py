@@ -94,7 +94,7 @@ def test_a_certificate_says_what_was_checked_and_found(made: Path) -> None:
     usual = {(s, stalls, None) for s in ("verilator", "icarus") for stalls in (True, False)}
     assert tried == usual | {("icarus", True, 1)}
     for run in data["lockstep"]:
-        assert set(run["kinds"]) == {"learn", "plain", "reset"}
+        assert set(run["kinds"]) == {"learn", "split", "plain", "reset"}
         assert run["words"] > 0
         assert run["ticks"] == 3 * 5 + 2 * 2  # Digests of 3 learning trials and 2 plain runs.
     assert [one["result"] for one in data["claims"]] == ["left out"] * 4
@@ -355,8 +355,8 @@ def test_what_is_shown_is_a_function_of_the_seed() -> None:
         assert np.array_equal(array, same.stimulus.inputs[name])
     name = "spikes_to_out.w"
     assert not np.array_equal(one.session.arrays[name], other.session.arrays[name])
-    assert checks.runs(one.samples, 5) == checks.runs(same.samples, 5)
-    resets = {run.cycles for seed in range(50) for run in checks.runs([0, 1], seed)}
+    assert checks.runs(planned, one.samples, 5) == checks.runs(planned, same.samples, 5)
+    resets = {run.cycles for seed in range(50) for run in checks.runs(planned, [0, 1], seed)}
     assert len(resets) > 20
     assert max(resets) < 1 << checks.LATEST
 

@@ -21,7 +21,7 @@
     readers         a list: reader, problem (null if it reads the Verilog, and complains of nothing)
     lockstep        a list: what ("corners" or "task"), simulator, stalls, power_up (seed of what
                     memories begin with, or null for zeros), kinds (of its runs, in their order:
-                    "learn", "plain", "reset"), trials, ticks, cycles, words (read back and
+                    "learn", "split", "plain", "reset"), trials, ticks, cycles, words (read back and
                     compared), digest (the sum of those of all ticks, in hex), problem (null, or
                     what differs first)
     claims          a list: name, result ("proved", "bounded", "failed" or "left out"), depth
@@ -226,7 +226,8 @@ def _tried(one: dict[str, Any]) -> str:
     """Return a lockstep run in words."""
     streams = "streams stalled" if one["stalls"] else "streams not stalled"
     began = "" if one["power_up"] is None else ", memories that begin with anything"
-    kinds = ", ".join(f"{one['kinds'].count(k)} {k}" for k in ("learn", "plain", "reset"))
+    known = ("learn", "split", "plain", "reset")
+    kinds = ", ".join(f"{one['kinds'].count(k)} {k}" for k in known if k in one["kinds"])
     seen = f"{one['ticks']} digests, {one['cycles']} cycles, {one['words']} words read back"
     return f"{one['what']} on {one['simulator']}, {streams}{began}: {kinds}; {seen}"
 

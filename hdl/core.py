@@ -14,9 +14,6 @@ code  command  then
 3     run      flags 1 (the passes of a learning trial) and 2 (its update); 0 is one plain pass
 ====  =======  ==================================================================================
 
-A network that learns after its trials may get both flags at once, or first 1, then 2: the bits are
-the same. A network that learns in every tick gets both at once.
-
 While a trial runs, `tick` is set for one cycle a tick (and one for the update) with its digest on
 `digest`. Commands of another code set `fault` until reset and are passed over.
 

@@ -31,7 +31,11 @@ LEARN = PASSES | UPDATE
 
 
 def run(flags: int) -> list[int]:
-    """Return the command that runs a trial."""
+    """Return the command that runs a trial.
+
+    A network that learns after its trials may get the flags ``PASSES | UPDATE`` at once, or
+    ``PASSES``, then ``UPDATE``: the bits are the same. One that learns in trials gets both at once.
+    """
     return [RUN << 28 | flags]
 
 

@@ -104,6 +104,12 @@ FAULTS = {
         "times(self.condition[:8], reward.bins)",
         *(128, "wide", "rewarded"),
     ),
+    "an error counts only if the command of its passes has an update": Fault(
+        "units/sequencer.py",
+        "with m.If(tracing):",
+        "with m.If(tracing & flags[1]):",
+        *(6, "small", "rewarded"),
+    ),
 }
 
 

@@ -4,7 +4,8 @@ A core and its mutant get the same inputs. Memories are taken out of both: while
 same, what they answer is the same, whatever it is. Registers are paired. First it is tried, for any
 values of registers, that paired ones get the same again; then, with the registers as they begin,
 that no input ever makes a difference that is seen: meanwhile registers of the mutant may be its
-own, and its memories may be told otherwise and then answer anything. ABC answers both.
+own, and its memories may be told otherwise and then answer anything. Last, words of memories are
+registers too, and those are the mutant's own that differ in a run. ABC answers all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from goldenspike.sim.formal import ENGINE, GATE, MAPPED
 from goldenspike.sim.mutation import CONTROL, TOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from goldenspike.sim.mutation import Mutant, Netlist
 
@@ -36,6 +37,7 @@ write_rtlil flat.il
 # Registers begin with 0, inverted where they began with 1. After that nothing says how they begin,
 # so no pass may tell from it what they are: `opt_dff`, a part of `opt`, would.
 CIRCUIT = """read_rtlil opened.il
+memory_map
 opt_clean
 dffunmap
 zinit -all
@@ -63,6 +65,7 @@ MASKED = {
 }
 """Outputs that say something only where another is 1."""
 MEMORY = re.compile(r"  cell \$mem_v2 \S+\n(.*?)\n  end\n", re.DOTALL)
+NAME = re.compile(r'    parameter \\MEMID "\\*(.*)"')
 WAYS = ("RD_ADDR", "RD_DATA", "WR_ADDR", "WR_DATA", "RD_EN", "WR_EN")
 """The lines of a memory's ports."""
 CLOCKS = ("CLK", "RD_CLK", "WR_CLK")
@@ -181,16 +184,21 @@ class Pairs:
         Of the core.
     mutants
         Those that are in the circuit; none of a clock's port.
+    mapped
+        Whether words of memories are registers, which begin with anything.
     """
 
-    def __init__(self, netlist: Netlist, mutants: Sequence[Mutant]) -> None:
+    def __init__(
+        self, netlist: Netlist, mutants: Sequence[Mutant], *, mapped: bool = False
+    ) -> None:
         with TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "netlist.il").write_text(netlist.text, encoding="utf-8")
             commands = "\n".join(mutant.command(mutant.number) for mutant in mutants)
             yosys.run(FLATTEN.format(mutants=commands, top=TOP), folder)
             flat = (folder / "flat.il").read_text(encoding="utf-8")
-            (folder / "opened.il").write_text(opened(flat), encoding="utf-8")
+            text = flat if mapped else opened(flat)
+            (folder / "opened.il").write_text(text, encoding="utf-8")
             yosys.run(CIRCUIT, folder)
             self.circuit = aiger.read((folder / "circuit.aig").read_bytes())
             names = (folder / "circuit.aim").read_text(encoding="utf-8")
@@ -198,7 +206,17 @@ class Pairs:
         self.answers = self._named(names, "input")
         self.memories = _memories([*self.outputs, *self.answers])
         self.control = self.answers.get(CONTROL, {})
+        stores = set(NAME.findall(text))
+        self.words = {
+            number
+            for name, bits in self._named(names, "latch").items()
+            if name.rpartition("[")[0] in stores
+            for number in bits.values()
+        }
+        """The registers that are words of a memory."""
         self.graph = Graph()
+        self.begun = self.graph.new()
+        """A register that is 1 from the second cycle on."""
         self.inputs = [self.graph.new() for _ in range(self.circuit.inputs)]
         self.registers = [self.graph.new() for _ in self.circuit.latches]
         self.constant = self._constants()
@@ -206,6 +224,8 @@ class Pairs:
             0 if steady else register
             for register, steady in zip(self.registers, self.constant, strict=True)
         ]
+        for k in self.words:
+            self.plain[k] = self.graph.choose(self.begun, self.registers[k], self.graph.new())
         self.golden = self.values(0, self.plain)
 
     @staticmethod
@@ -229,7 +249,7 @@ class Pairs:
         for k in chosen:
             may[2 * k + 2] = 0
         first = self.circuit.inputs + 1
-        state = [False] * len(self.circuit.latches)
+        state = [k in self.words for k in range(len(self.circuit.latches))]
         while True:
             for k, free in enumerate(state):
                 may[2 * (first + k)], may[2 * (first + k) + 1] = free, 1
@@ -370,6 +390,15 @@ class Pairs:
                 own[register] = graph.choose(graph.some(told[0]), differs, register)
         return own, self._differ(seen)
 
+    def apart(self, mutant: int, own: Iterable[int]) -> tuple[dict[int, int], int]:
+        """Return the same as :meth:`ever`, given which registers are the mutant's own."""
+        split = {k: self.graph.new() for k in own}
+        pairs, other = self._beside(mutant, split, self.inputs)
+        seen = [pair for k, pair in enumerate(pairs) if k not in split]
+        seen += zip(self.observed(self.golden), self.observed(other), strict=True)
+        following = {register: pairs[k][1] for k, register in split.items()}
+        return following, self._differ(seen)
+
     def _beside(
         self, mutant: int, split: dict[int, int], inputs: Sequence[int]
     ) -> tuple[list[tuple[int, int]], list[int]]:
@@ -379,6 +408,8 @@ class Pairs:
         """
         # That a register is constant is known of the core, not of one that is the mutant's.
         state = [split.get(k, plain) for k, plain in enumerate(self.plain)]
+        for k in self.words & split.keys():  # It begins with what the core's begins with.
+            state[k] = self.graph.choose(self.begun, split[k], self.plain[k])
         other = self.values(mutant, state, inputs)
         after = self.following(other)
         return [*zip(self.following(self.golden), after, strict=True)], other
@@ -404,6 +435,7 @@ class Pairs:
         """
         own = own or {}
         following = dict(zip(self.registers, self.following(self.golden), strict=True)) | own
+        following[self.begun] = 1
         found: dict[int, int] = {}
         now, seen = [literal, *own.values()], set()
         for _ in range(depth):
@@ -460,7 +492,7 @@ DEPTHS = (0, 2, 6)
 """How many cycles back registers count; those further away hold anything."""
 REACHES = (1, 2, 4, 8)
 """In how many cycles a difference may spread, as far as the circuit tells, before it is seen."""
-SECONDS = 3
+SECONDS, PATIENCE = 3, 60
 MANY = 1000
 """Registers of a mutant's own, from which on it is not tried."""
 
@@ -498,6 +530,33 @@ def prove(netlist: Netlist, mutants: Sequence[Mutant]) -> Iterator[tuple[int, st
                 for number in never(problems, f"pdr -T {SECONDS}", Path(name)):
                     left.discard(number)
                     yield number, "unseen" if reach else "reached" if depth else "step"
+
+
+def prove_apart(
+    netlist: Netlist,
+    mutants: Sequence[Mutant],
+    differ: Callable[[Pairs, list[int]], dict[int, list[int]]],
+) -> Iterator[tuple[int, str]]:
+    """Yield the numbers of mutants that are proved, given which registers differ.
+
+    ``"apart"``: only these registers ever differ from the core's, and nobody sees it. Each proof
+    gets :data:`PATIENCE` seconds.
+
+    Parameters
+    ----------
+    differ
+        Returns the registers, words of memories among them, by the numbers of the mutants.
+    """
+    chosen = [mutant for mutant in mutants if mutant.port not in CLOCKS]
+    if not chosen:
+        return
+    pairs = Pairs(netlist, chosen, mapped=True)
+    for number, registers in differ(pairs, [mutant.number for mutant in chosen]).items():
+        own, bad = pairs.apart(number, registers)
+        problem = _problem(pairs, bad, len(pairs.registers), own)
+        with TemporaryDirectory() as name:
+            if never({number: problem}, f"pdr -T {PATIENCE}", Path(name)):
+                yield number, "apart"
 
 
 def _problem(pairs: Pairs, bad: int, depth: int, own: dict[int, int]) -> bytes:

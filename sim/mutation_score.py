@@ -11,6 +11,7 @@ import gc
 import warnings
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +20,7 @@ from amaranth.hdl import UnusedElaboratable
 
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.core import Core
-from goldenspike.sim import equivalence, mutation, mutation_axi, mutation_twins
+from goldenspike.sim import apart, equivalence, mutation, mutation_axi, mutation_twins
 from goldenspike.sim.mutation_scripts import Script, draw_case, scripts
 
 if TYPE_CHECKING:
@@ -231,6 +232,21 @@ def by_proof(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iter
         yield record(subject, netlist, number, "equivalent", how)
 
 
+def by_closer_proof(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
+    """Yield the records of mutants that are proved, given which registers differ in runs."""
+    if subject.bus:
+        return
+    found: list[Script] = []
+    with subject.looked_at() as core:
+        for k in CASES:
+            found += scripts(core, draw_case(subject.plan, k), first=16 * k)
+        del core
+    mutants = [netlist.mutants[number - 1] for number in numbers]
+    differ = partial(apart.registers, scripts=found)
+    for number, how in equivalence.prove_apart(netlist, mutants, differ):
+        yield record(subject, netlist, number, "equivalent", how)
+
+
 def by_twin(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Iterator[Record]:
     """Yield the records of mutants in twins: killed by proof, or proved to equal the cell."""
     mutants = [netlist.mutants[number - 1] for number in numbers]
@@ -245,7 +261,7 @@ def survivors(subject: Subject, netlist: Netlist, numbers: Sequence[int]) -> Ite
         yield record(subject, netlist, number, "survived", "nobody")
 
 
-STAGES = (by_lockstep, by_more, by_proof, by_twin, by_most)
+STAGES = (by_lockstep, by_more, by_proof, by_twin, by_most, by_closer_proof)
 """What is done with a core's mutants, one after the other, with those that are left."""
 
 

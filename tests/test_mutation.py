@@ -17,6 +17,7 @@ from goldenspike.hdl import yosys
 from goldenspike.hdl.units.common import Unit
 from goldenspike.sim import (
     and_gates,
+    apart,
     equivalence,
     mutation,
     mutation_score,
@@ -121,6 +122,7 @@ def test_proofs_and_lockstep_never_contradict(netlist: Netlist, killed: list[Rec
     pairs = equivalence.Pairs(netlist, [m for m in told if m.port not in equivalence.CLOCKS])
     assert all(pairs.step(m.number) for m in told if m.port not in equivalence.CLOCKS)
     assert list(equivalence.prove(netlist, told[::30])) == []
+    assert list(mutation_score.by_closer_proof(SUBJECT, netlist, numbers[::30])) == []
     rest = equivalence.Pairs(netlist, [m for m in left if m.port not in equivalence.CLOCKS])
     dead = sum(rest.step(m.number) == 0 for m in left if m.port not in equivalence.CLOCKS)
     assert dead > 10
@@ -163,6 +165,27 @@ def test_memories_may_be_told_otherwise_where_nobody_sees_it(
     assert len(unseen) > 10
     assert len(of_memory) > 5 * len(unseen)
     assert {number for number, _ in equivalence.prove(netlist, of_memory)} == unseen
+
+    def all_differ(pairs: equivalence.Pairs, numbers: list[int]) -> dict[int, list[int]]:
+        return {number: [*range(len(pairs.registers))] for number in numbers}
+
+    found = equivalence.prove_apart(netlist, of_memory, all_differ)
+    assert {number for number, _ in found} == unseen
+
+
+def test_registers_that_differ_in_a_run_are_told(netlist: Netlist, killed: list[Record]) -> None:
+    """Which they do in nearly all mutants that lockstep tells from the core, and in few others."""
+    told = [one.number for one in killed]
+    case = mutation_scripts.draw_case(SUBJECT.plan, 0)
+    with SUBJECT.looked_at() as core:
+        shown = mutation_scripts.scripts(core, case)
+        del core
+    pairs = equivalence.Pairs(netlist, netlist.mutants, mapped=True)
+    numbers = [mutant.number for mutant in netlist.mutants]
+    found = apart.registers(pairs, numbers, shown)
+    differ = {number for number, registers in found.items() if registers}
+    assert len(differ & set(told)) > 0.9 * len(told)
+    assert len(differ - set(told)) < 0.5 * (len(numbers) - len(told))
 
 
 def test_a_problem_that_abc_fails_at_stays_open(

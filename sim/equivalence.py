@@ -208,12 +208,12 @@ class Pairs:
         self.control = self.answers.get(CONTROL, {})
         stores = set(NAME.findall(text))
         self.words = {
-            number
+            number: bit
             for name, bits in self._named(names, "latch").items()
             if name.rpartition("[")[0] in stores
-            for number in bits.values()
+            for bit, number in bits.items()
         }
-        """The registers that are words of a memory."""
+        """The registers that are words of a memory, and which bit of the word each is."""
         self.graph = Graph()
         self.begun = self.graph.new()
         """A register that is 1 from the second cycle on."""
@@ -224,8 +224,6 @@ class Pairs:
             0 if steady else register
             for register, steady in zip(self.registers, self.constant, strict=True)
         ]
-        for k in self.words:
-            self.plain[k] = self.graph.choose(self.begun, self.registers[k], self.graph.new())
         self.golden = self.values(0, self.plain)
 
     @staticmethod
@@ -397,7 +395,7 @@ class Pairs:
         seen = [pair for k, pair in enumerate(pairs) if k not in split]
         seen += zip(self.observed(self.golden), self.observed(other), strict=True)
         following = {register: pairs[k][1] for k, register in split.items()}
-        return following, self._differ(seen)
+        return {**following, self.begun: 1}, self._differ(seen)
 
     def _beside(
         self, mutant: int, split: dict[int, int], inputs: Sequence[int]
@@ -408,7 +406,7 @@ class Pairs:
         """
         # That a register is constant is known of the core, not of one that is the mutant's.
         state = [split.get(k, plain) for k, plain in enumerate(self.plain)]
-        for k in self.words & split.keys():  # It begins with what the core's begins with.
+        for k in self.words.keys() & split.keys():  # It begins with what the core's begins with.
             state[k] = self.graph.choose(self.begun, split[k], self.plain[k])
         other = self.values(mutant, state, inputs)
         after = self.following(other)
@@ -431,11 +429,13 @@ class Pairs:
     def near(self, literal: int, depth: int, own: dict[int, int] | None = None) -> dict[int, int]:
         """Return next values of the registers that a literal depends on, over so many cycles.
 
-        What registers of the core hold that are further away is left open; not so the mutant's own.
+        What registers of the core hold that are further away is left open, and in every cycle what
+        its memories hold; not so the mutant's own.
         """
         own = own or {}
         following = dict(zip(self.registers, self.following(self.golden), strict=True)) | own
-        following[self.begun] = 1
+        for k in self.words:
+            del following[self.registers[k]]
         found: dict[int, int] = {}
         now, seen = [literal, *own.values()], set()
         for _ in range(depth):
@@ -492,7 +492,7 @@ DEPTHS = (0, 2, 6)
 """How many cycles back registers count; those further away hold anything."""
 REACHES = (1, 2, 4, 8)
 """In how many cycles a difference may spread, as far as the circuit tells, before it is seen."""
-SECONDS, PATIENCE = 3, 60
+SECONDS, PATIENCE = 3, 100
 MANY = 1000
 """Registers of a mutant's own, from which on it is not tried."""
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from goldenspike.sim.mutation import Netlist, Verdict
 
 Fate = Literal["killed", "equivalent", "survived"]
-CASES, MORE, MOST = range(2), range(2, 12), range(12, 200)
-"""Cases that every mutant runs through; more for those that are left; and most of all."""
+CASES, MORE, MOST, RUN = range(2), range(2, 12), range(12, 200), range(8)
+"""Cases that every mutant runs through; more for those that are left; and most of all. Last, cases
+that tell which registers differ."""
 LIMIT = 3
 """Times the cycles of the core as it is, after which a mutant hangs."""
 
@@ -238,7 +239,7 @@ def by_closer_proof(subject: Subject, netlist: Netlist, numbers: Sequence[int]) 
         return
     found: list[Script] = []
     with subject.looked_at() as core:
-        for k in CASES:
+        for k in RUN:
             found += scripts(core, draw_case(subject.plan, k), first=16 * k)
         del core
     mutants = [netlist.mutants[number - 1] for number in numbers]

@@ -149,6 +149,10 @@ class Writer:
         other = draw_case(plan, self.case.seed + OTHER)
         random = np.random.default_rng((self.case.seed, 6))
         words = host.weight_words(other.session) | host.sample_words(plan, other.stimulus, 0)
+        for p in plan.sources:
+            if p.signal == BIT:  # Words of spikes have bits of nobody, too.
+                name = f"{p.name}_inputs"
+                words[name] = random.integers(0, 1 << 32, len(words[name])).tolist()
         condition = reward = 0
         if plan.reward is not None:
             condition = int(random.integers(plan.reward.baselines // plan.reward.bins))

@@ -18,9 +18,9 @@ from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl.core import Core
 from goldenspike.hdl.cycle_phases import Count, Phases
 from goldenspike.hdl.cycle_streams import Blocks, Draw, Visit, follow
+from goldenspike.hdl.host import LEARN, learning
 from goldenspike.hdl.units.schedule import Schedule
 
-LEARN = PASSES | UPDATE
 SEQUENCER = "sequencer"
 """What cycles go to in which no phase is under way."""
 
@@ -222,5 +222,4 @@ def of_learning(
     found = model(session.plan, lanes, neurons)
     outcome = session.learn(stimulus, samples, external=external, watched=True)
     # Errors that come from outside are there after the passes, in hardware.
-    flags = (PASSES, UPDATE) if split or external is not None else (LEARN,)
-    return found.trials(outcome.activity, flags)
+    return found.trials(outcome.activity, learning(split=split or external is not None))

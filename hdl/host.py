@@ -30,6 +30,11 @@ LEARN = PASSES | UPDATE
 """Flags of a whole learning trial."""
 
 
+def learning(*, split: bool) -> tuple[int, ...]:
+    """Return the flags of each command of a learning trial; if `split`, its update has its own."""
+    return (PASSES, UPDATE) if split else (LEARN,)
+
+
 def run(flags: int) -> list[int]:
     """Return the command that runs a trial.
 

@@ -1,8 +1,8 @@
 """Which registers of mutants ever differ from the core's, in a run of scripts.
 
-A circuit of and-gates is simulated with a bit for each mutant, the core as it is in bit 0. Words of
-the host come as the core takes them. What differs in no run can differ all the same; what is made
-of these sets is proved.
+A circuit of and-gates is simulated. Each value is a word: bit 0 is of the core as it is, every
+other bit of one mutant. The host sends its next word when the core has taken the last one. A
+register that differs in no run may still differ: the proof that uses the answer checks it.
 """
 
 from __future__ import annotations
@@ -85,18 +85,18 @@ def _play(
     ports: Any,
     stalls: int,
     limit: int,
-) -> int:
-    """Reset, send words and wait until all is at rest, or for so many cycles; return how many."""
+) -> None:
+    """Reset the core, send it words, and wait until it is idle, `limit` cycles at most."""
     rst, valid, ready, payload, taken, busy = ports
-    sent, rest, cycle, random = 0, 0, 0, np.uint32(stalls)
+    sent, rest, cycle, random = 0, 0, 0, stalls
     offered = False
     state = np.empty(len(nexts), np.uint64)
     while rest < REST and cycle < limit:
         resetting = cycle < RESET
         if stalls:
-            random ^= random << np.uint32(13)
-            random ^= random >> np.uint32(17)
-            random ^= random << np.uint32(5)
+            random = (random ^ random << 13) & 0xFFFFFFFF
+            random = random ^ random >> 17
+            random = (random ^ random << 5) & 0xFFFFFFFF
         if not offered and not resetting and sent < len(words):
             offered = stalls == 0 or random % 16 != 0
         _give(values, rst, 1 if resetting else 0)
@@ -119,7 +119,6 @@ def _play(
             values[first + 2 * k + 1] = ~word
             differs[k] |= word ^ (~np.uint64(0) if word & np.uint64(1) else np.uint64(0))
         cycle += 1
-    return cycle
 
 
 def registers(

@@ -9,13 +9,13 @@ import numpy as np
 
 from goldenspike.golden.fixed import BIT
 from goldenspike.golden.neurons import spiking
-from goldenspike.golden.plan import PASSES, UPDATE, Plan
+from goldenspike.golden.plan import UPDATE, Plan
 from goldenspike.golden.trial import Outcome, Session, Stimulus
 from goldenspike.hdl import cycles, host, verilog
 from goldenspike.hdl.bus.axi_stream import EVENT
 from goldenspike.hdl.bus.core import AxiCore
 from goldenspike.hdl.bus.register_map import TICKS_BIT, Window
-from goldenspike.hdl.host import LEARN, MASK
+from goldenspike.hdl.host import MASK
 from goldenspike.sim import simulators
 from goldenspike.sim.power_up import scramble
 from goldenspike.sim.toolchain import Simulator
@@ -209,11 +209,10 @@ def trials(
     words = host.weight_words(session) | host.result_words(session, outcome, condition)
     loaded = host.register_words(before, 0) | host.weight_words(before)
     steps: list[list[Any]] = [["load", name, values] for name, values in loaded.items()]
-    flags = [LEARN if core.plan.learns else 0]
-    if split or external is not None:
-        flags = [PASSES, UPDATE]
+    two = split or external is not None
+    flags = host.learning(split=two) if core.plan.learns else (0,)
     model = cycles.model(core.plan, core.core.lanes, core.core.neurons)
-    least = model.trials(outcome.activity, tuple(flags)).cycles
+    least = model.trials(outcome.activity, flags).cycles
     random = np.random.default_rng(1)
     packets: dict[str, list[list[int]]] = {}
     at = before.copy()

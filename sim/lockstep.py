@@ -347,13 +347,14 @@ def lockstep(
     LockstepError
         If the core hangs or refuses a command.
     ValueError
-        If a trial is to learn, and the network has no rule.
+        If a trial is to learn, and the network has no rule. If a trial is to be split, and the
+        network does not learn after its trials.
     """
     runs = trials(session.plan, samples) if runs is None else runs
-    if any(run.learns for run in runs):
-        session.plan.check_learns()
     if any(run.kind == "split" for run in runs) and not session.plan.episodic:
         raise ValueError("Network must learn after its trials for passes and update to be split")
+    if any(run.learns for run in runs):
+        session.plan.check_learns()
     core, build = built or prepare(
         session.plan, lanes, simulator, neurons=neurons, waves=waves is not None
     )

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from goldenspike.sim.mutation import Netlist, Verdict
 
 Fate = Literal["killed", "equivalent", "survived"]
-CASES, MORE, MOST, RUN = range(2), range(2, 12), range(12, 200), range(8)
-"""Cases that every mutant runs through; more for those that are left; and most of all. Last, cases
-that tell which registers differ."""
+CASES, MORE, MOST = range(2), range(2, 12), range(12, 200)
+"""Cases that every mutant runs through; more for those that are left; and most of all."""
+WATCHED = range(8)
+"""Cases that tell which registers of a mutant differ."""
 LIMIT = 3
 """Times the cycles of the core as it is, after which a mutant hangs."""
 
@@ -71,6 +72,15 @@ class Subject:
             yield core
             del core
             gc.collect()
+
+    def scripts(self, cases: Iterable[int]) -> list[Script]:
+        """Return the scripts of some cases, by their numbers."""
+        found: list[Script] = []
+        with self.looked_at() as core:
+            for k in cases:
+                found += scripts(core, draw_case(self.plan, k), first=16 * k)
+            del core
+        return found
 
     def draw(self, count: int, seed: int) -> Netlist:
         """Return its netlist and mutants of it."""
@@ -132,11 +142,7 @@ class Scripted:
 
     def __init__(self, subject: Subject, driver: Path, cases: Iterable[int], path: Path) -> None:
         self.driver, self.path = driver, path
-        self.scripts: list[Script] = []
-        with subject.looked_at() as core:
-            for k in cases:
-                self.scripts += scripts(core, draw_case(subject.plan, k), first=16 * k)
-            del core
+        self.scripts = subject.scripts(cases)
         mutation.write(self.scripts, path)
         counts = iter(mutation.counted(driver, path))
         self.cycles = 0
@@ -237,13 +243,8 @@ def by_closer_proof(subject: Subject, netlist: Netlist, numbers: Sequence[int]) 
     """Yield the records of mutants that are proved, given which registers differ in runs."""
     if subject.bus:
         return
-    found: list[Script] = []
-    with subject.looked_at() as core:
-        for k in RUN:
-            found += scripts(core, draw_case(subject.plan, k), first=16 * k)
-        del core
     mutants = [netlist.mutants[number - 1] for number in numbers]
-    differ = partial(apart.registers, scripts=found)
+    differ = partial(apart.registers, scripts=subject.scripts(WATCHED))
     for number, how in equivalence.prove_apart(netlist, mutants, differ):
         yield record(subject, netlist, number, "equivalent", how)
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from goldenspike.golden.fixed import BIT
-from goldenspike.golden.plan import PASSES, UPDATE, Plan
+from goldenspike.golden.plan import Plan
 from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
-from goldenspike.hdl.cycles import LEARN, Model
+from goldenspike.hdl.cycles import Model
 from goldenspike.hdl.units.commands import LOAD
 from goldenspike.sim.stimuli import draw, fill, stimulate
 
@@ -178,8 +178,7 @@ class Writer:
             case.stimulus, samples, traced=True, watched=watched, external=external
         )
         self.add(before, samples, self.outcome.digests, external=external, split=split)
-        two = split or external is not None
-        self.counted(self.outcome, (PASSES, UPDATE) if two else (LEARN,))
+        self.counted(self.outcome, host.learning(split=split or external is not None))
 
     def run(self, samples: Sequence[int]) -> None:
         """Run trials without learning."""

@@ -284,6 +284,8 @@ def test_a_network_without_a_rule_runs_and_does_not_learn() -> None:
     said = r"^Network must have a rule to learn by, not none$"
     with pytest.raises(ValueError, match=said):
         lockstep(session, stimulus, [0], runs=[checked.Run("learn", 0)])
+    with pytest.raises(ValueError, match=r"^Network must learn after its trials"):
+        lockstep(session, stimulus, [0], runs=[checked.Run("split", 0)])
     with pytest.raises(ValueError, match=said):
         session.learn(stimulus, [0])
 

@@ -39,6 +39,7 @@ import json
 import platform
 import secrets
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,8 +227,7 @@ def _tried(one: dict[str, Any]) -> str:
     """Return a lockstep run in words."""
     streams = "streams stalled" if one["stalls"] else "streams not stalled"
     began = "" if one["power_up"] is None else ", memories that begin with anything"
-    known = ("learn", "split", "plain", "reset")
-    kinds = ", ".join(f"{one['kinds'].count(k)} {k}" for k in known if k in one["kinds"])
+    kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(one["kinds"]).items())
     seen = f"{one['ticks']} digests, {one['cycles']} cycles, {one['words']} words read back"
     return f"{one['what']} on {one['simulator']}, {streams}{began}: {kinds}; {seen}"
 

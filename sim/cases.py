@@ -44,6 +44,8 @@ class Case:
         Synapses and neurons a cycle of the core.
     power_up
         Seed of what memories begin with; None for zeros.
+    overwritten
+        Seed of words that every region holds, and answers, before those of the session; or None.
     refused
         Networks that were drawn before, and refused.
     """
@@ -59,6 +61,7 @@ class Case:
     lanes: int
     neurons: int
     power_up: int | None
+    overwritten: int | None
     refused: int
 
     @property
@@ -165,6 +168,7 @@ def single_case(seed: int, *how: str | None, **more: Any) -> Case:
         lanes,
         neurons=d.one(*(n for n in LANES if n <= lanes)),
         power_up=d.one(None, d.between(0, MASK)),
+        overwritten=Drawing(seed, 9).one(None, seed),
         refused=len(drawn.refused),
     )
 

@@ -196,6 +196,7 @@ class Bench:
                 stalls=stalls,
                 external=shown.external,
                 runs=asked,
+                overwritten=seed,
                 built=built,
             )
 

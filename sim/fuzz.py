@@ -98,6 +98,7 @@ def check(case: Case, simulator: Simulator) -> Report:
         simulator=simulator,
         runs=case.runs,
         external=case.external,
+        overwritten=case.overwritten,
         built=built,
         **shown,
     )

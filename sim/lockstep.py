@@ -23,6 +23,7 @@ from goldenspike.hdl.core import ALL, Core
 from goldenspike.sim import simulators
 from goldenspike.sim.power_up import scramble
 from goldenspike.sim.rails import Rails
+from goldenspike.sim.stimuli import any_words
 from goldenspike.sim.toolchain import Simulator
 
 TRACE_ROWS = 1 << 22
@@ -278,6 +279,25 @@ def left(
     return kept
 
 
+class Read(NamedTuple):
+    """A region that the host reads.
+
+    Parameters
+    ----------
+    trial, step
+        When: see :class:`Mismatch`.
+    region
+        Its name.
+    words
+        What the core must answer.
+    """
+
+    trial: int
+    step: str
+    region: str
+    words: list[int]
+
+
 class Given(NamedTuple):
     """What golden gives a simulation: see :class:`goldenspike.sim.rails.Given`.
 
@@ -287,13 +307,13 @@ class Given(NamedTuple):
         Those for the core.
     golden
         What its digests must be.
-    kept
-        The words that it must answer, by region.
+    reads
+        In their order.
     """
 
     words: list[int]
     golden: Expected
-    kept: dict[str, list[int]]
+    reads: list[Read]
 
     @property
     def digests(self) -> list[int]:
@@ -303,7 +323,7 @@ class Given(NamedTuple):
     @property
     def answers(self) -> int:
         """How many words are answered."""
-        return sum(map(len, self.kept.values()))
+        return sum(len(one.words) for one in self.reads)
 
 
 def lockstep(
@@ -317,6 +337,7 @@ def lockstep(
     stalls: bool = True,
     external: np.ndarray | None = None,
     runs: Sequence[Run] | None = None,
+    overwritten: int | None = None,
     waves: Path | None = None,
     built: tuple[Core, simulators.Build] | None = None,
     timeout_s: float = 900.0,
@@ -337,6 +358,9 @@ def lockstep(
         ``(learning trials, passes)``, the errors of an external objective.
     runs
         What is run, in place of :func:`trials`.
+    overwritten
+        Seed of random words that are loaded into every region and read back, before the session's
+        words are loaded over them; None for no such words.
     waves
         Where to record waveforms.
     built
@@ -361,17 +385,31 @@ def lockstep(
     before = session.copy()
 
     def golden_rail() -> Given:
-        words = script(core, before, stimulus, runs, external)
+        words: list[int] = []
+        reads: list[Read] = []
+
+        def read(trial: int, step: str, regions: dict[str, list[int]]) -> None:
+            for region, known in regions.items():
+                words.extend(host.read(core, region))
+                reads.append(Read(trial, step, region, known))
+
+        if overwritten is not None:
+            known = any_words(core.plan, overwritten)
+            for region in known:
+                words += host.load(core, region, known[region])
+            read(before.trial, "read back before it", known)
+            if "errors" in known:  # A session has no words for them: they are as after a reset.
+                words += host.load(core, "errors", host.error_words(core.plan, []))
+        words += script(core, before, stimulus, runs, external)
         golden = expect(session, stimulus, runs, external)
-        kept = left(session, stimulus, runs, golden)
-        for region in kept:
-            words += host.read(core, region)
-        return Given(words, golden, kept)
+        last = (session.trial - 1) & host.MASK
+        read(last, "read back", left(session, stimulus, runs, golden))
+        return Given(words, golden, reads)
 
     with TemporaryDirectory() as name:
         rails = Rails(build, Path(name), SLOWEST, stalls, timeout_s, waves)
         given, seen = rails.both(golden_rail)
-        golden, compared = given.golden, given.kept
+        golden = given.golden
         mismatch = None
         if "hang" in seen:
             raise LockstepError(f"Core must end tick {seen['hang']}, but hangs")
@@ -385,7 +423,7 @@ def lockstep(
         elif seen["fault"]:
             raise LockstepError("Core must understand every command, but set fault")
         else:
-            mismatch = _readback(session, compared, rails.answers())
+            mismatch = _readback(given.reads, rails.answers())
     return Report(
         simulator,
         lanes,
@@ -428,7 +466,7 @@ def clocks(
 
     def golden_rail() -> Given:
         words = script(core, session.copy(), stimulus, runs, None)
-        return Given(words, expect(session, stimulus, runs, None), {})
+        return Given(words, expect(session, stimulus, runs, None), [])
 
     with TemporaryDirectory() as name:
         rails = Rails(build, Path(name), SLOWEST, stalls=False, timeout_s=timeout_s)
@@ -438,17 +476,14 @@ def clocks(
         return [int(cycle) for cycle in (rails.folder / "ticks").read_text().split()]
 
 
-def _readback(
-    session: Session, compared: dict[str, list[int]], answers: list[int]
-) -> Mismatch | None:
-    """Return the first word read back after the last trial that differs."""
-    last = (session.trial - 1) & host.MASK
+def _readback(reads: list[Read], answers: list[int]) -> Mismatch | None:
+    """Return the first word read back that differs."""
     place = 0
-    for region, values in compared.items():
-        for k, value in enumerate(values):
+    for trial, step, region, words in reads:
+        for k, value in enumerate(words):
             if answers[place + k] != value:
-                return Mismatch(last, "read back", region, (k,), value, answers[place + k])
-        place += len(values)
+                return Mismatch(trial, step, region, (k,), value, answers[place + k])
+        place += len(words)
     return None
 
 

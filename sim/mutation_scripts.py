@@ -17,7 +17,7 @@ from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
 from goldenspike.hdl.cycles import Model
 from goldenspike.hdl.units.commands import LOAD
-from goldenspike.sim.stimuli import draw, fill, stimulate
+from goldenspike.sim.stimuli import any_words, draw, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from goldenspike.hdl.core import Core
 
 ANY = 0xFFFFFFFF
-OTHER = 1 << 20
-"""Added to a case's number: the case whose words are loaded and read before its own."""
 
 
 class Case(NamedTuple):
@@ -53,10 +51,7 @@ class Case(NamedTuple):
 def draw_case(plan: Plan, seed: int) -> Case:
     """Return random weights, states and inputs, half of them from the corners of their formats."""
     random = np.random.default_rng((seed, 4))
-    session = Session(plan, int(random.integers(1 << 32)), "python")
-    session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2, int(random.integers(1 << 32))]))
-    fill(session, random)
-    stimulus, external = stimulate(session, random), None
+    (session, stimulus), external = start(plan, random), None
     if plan.reward is not None and plan.reward.objective is None:
         external = draw(random, plan.reward.error, 8, plan.passes)
     return Case(seed, session, stimulus, external)
@@ -145,21 +140,7 @@ class Writer:
 
     def overwrite(self) -> None:
         """Load other words wherever the host may, read them, and load again what is right."""
-        plan = self.core.plan
-        other = draw_case(plan, self.case.seed + OTHER)
-        random = np.random.default_rng((self.case.seed, 6))
-        words = host.weight_words(other.session) | host.sample_words(plan, other.stimulus, 0)
-        for p in plan.sources:
-            if p.signal == BIT:  # Words of spikes have bits of nobody, too.
-                name = f"{p.name}_inputs"
-                words[name] = random.integers(0, 1 << 32, len(words[name])).tolist()
-        condition = reward = 0
-        if plan.reward is not None:
-            condition = int(random.integers(plan.reward.baselines // plan.reward.bins))
-            reward = int(draw(random, plan.reward.reward, 1)[0])
-            known = draw(random, plan.reward.error, 2).tolist()
-            words["errors"] = host.error_words(plan, known)
-        words |= host.register_words(other.session, condition, reward)
+        words = any_words(self.core.plan, self.case.seed)
         for region, values in words.items():
             self.part.words.extend(host.load(self.core, region, values))
         self.read(words)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldenspike.golden.fixed import Format
+from goldenspike.golden.fixed import BIT, Format
+from goldenspike.golden.plan import Plan
 from goldenspike.golden.planned import PlannedProjection
 from goldenspike.golden.trial import Session, Stimulus
+from goldenspike.hdl import host
 
 SAMPLES = 2
 """Samples of a stimulus."""
@@ -55,6 +57,35 @@ def stimulate(session: Session, random: np.random.Generator) -> Stimulus:
     targets = draw(random, reward.target, SAMPLES, *ticks, reward.readout.size)
     conditions = random.integers(0, reward.baselines // reward.bins, SAMPLES)
     return Stimulus(inputs, targets, conditions)
+
+
+def start(plan: Plan, random: np.random.Generator) -> tuple[Session, Stimulus]:
+    """Return a session with random seed, trial, weights and states, and a random stimulus."""
+    session = Session(plan, int(random.integers(1 << 32)), "python")
+    session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2, int(random.integers(1 << 32))]))
+    fill(session, random)
+    return session, stimulate(session, random)
+
+
+def any_words(plan: Plan, seed: int) -> dict[str, list[int]]:
+    """Return random words for every region that a host may load, by region.
+
+    Each word is one that the region can hold. Words of spikes have ones beyond the last neuron,
+    too.
+    """
+    random = np.random.default_rng((seed, 6))
+    session, stimulus = start(plan, random)
+    words = host.weight_words(session) | host.sample_words(plan, stimulus, 0)
+    for p in plan.sources:
+        if p.signal == BIT:
+            name = f"{p.name}_inputs"
+            words[name] = random.integers(0, 1 << 32, len(words[name])).tolist()
+    condition = reward = 0
+    if plan.reward is not None:
+        condition = int(random.integers(plan.reward.baselines // plan.reward.bins))
+        reward = int(draw(random, plan.reward.reward, 1)[0])
+        words["errors"] = host.error_words(plan, draw(random, plan.reward.error, 2).tolist())
+    return words | host.register_words(session, condition, reward)
 
 
 def _synapses(session: Session, q: PlannedProjection, random: np.random.Generator) -> None:

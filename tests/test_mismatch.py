@@ -218,14 +218,39 @@ def test_a_word_read_back_differs(
 ) -> None:
     compare = checked._readback
 
-    def wrong(session: Session, compared: dict[str, list[int]], answers: list[int]) -> Any:
-        assert compared[region][word] == value
-        compared[region][word] = value + 2
-        return compare(session, compared, answers)
+    def wrong(reads: list[checked.Read], answers: list[int]) -> Any:
+        (words,) = [one.words for one in reads if one.region == region]
+        assert words[word] == value
+        words[word] = value + 2
+        return compare(reads, answers)
 
     monkeypatch.setattr(checked, "_readback", wrong)
     mismatch = run()
     assert mismatch == Mismatch(6, "read back", region, (word,), value + 2, value)
+
+
+def test_words_that_a_session_does_not_have_are_written_and_read(
+    built: Any, small: tuple[Session, Stimulus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: dict[str, Any] = {"lanes": 2, "simulator": "icarus", "built": built}
+    alone = lockstep(small[0].copy(), small[1], [0, 1], **shown)
+    more = lockstep(small[0].copy(), small[1], [0, 1], overwritten=2, **shown)
+    assert alone.mismatch is None
+    assert more.mismatch is None
+    assert more.digest == alone.digest
+    assert more.words > alone.words
+    load = host.load
+
+    def lost(core: Any, region: str, words: Any) -> list[int]:
+        """Return the words with the last error as if it was not written."""
+        return load(core, region, [words[0], 0] if region == "errors" else words)
+
+    monkeypatch.setattr(host, "load", lost)
+    assert lockstep(small[0].copy(), small[1], [0, 1], **shown).mismatch is None
+    mismatch = lockstep(small[0].copy(), small[1], [0, 1], overwritten=2, **shown).mismatch
+    assert mismatch is not None
+    found = mismatch.trial, mismatch.step, mismatch.variable, mismatch.index, mismatch.hardware
+    assert found == (5, "read back before it", "errors", (1,), 0)
 
 
 def test_an_unknown_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

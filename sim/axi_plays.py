@@ -72,6 +72,7 @@ def packets(core: AxiCore) -> dict[str, Any]:
         "signed": [p.signal.signed for p in planned.sources],
         "targets": list(range(core.core.regions[core.core.region("targets")].words)),
         "passes": planned.passes,
+        "ticks_bit": TICKS_BIT,
         "load": {
             f"{q.name}_w": [q.weight.high] * (q.pre.size * q.post.size) for q in planned.projections
         },

@@ -210,7 +210,7 @@ FAULTS = {
         *("events_in", "EventsIn"),
         "[write.en.eq(1), write.addr.eq(place)]",
         "[write.en.eq(0), write.addr.eq(place)]",
-        *("resets", "^assert"),
+        *("resets", "^assert|^words"),
     ),
     "a write that is refused is kept": Fault(
         *("control", "Control", "with m.If(self.write & ~refused):", "with m.If(self.write):"),
@@ -232,9 +232,30 @@ FAULTS = {
         *("control", "Control", "if name not in WRAPPING:", "if True:"),
         *("trials", "TICKS"),
     ),
+    "a counter of refusals wraps": Fault(
+        *("control", "Control", "counts = counts & (counter != ALL)", "counts = counts | 0"),
+        *("packets", "AssertionError: EVENTS_REFUSED"),
+    ),
+    "bytes that are not written get in": Fault(
+        *(
+            "control",
+            "Control",
+            "(read & ~mask) | (self.data & mask)",
+            "(read & ~mask) | self.data",
+        ),
+        *("windows", "AssertionError: \\('0x"),
+    ),
+    "targets are stored amid a run": Fault(
+        *("core", "AxiCore", "unit.open.eq(~running)", "unit.open.eq(1)"),
+        *("packets", "assert \\d+ == \\d+"),
+    ),
+    "ends of ticks are lost": Fault(
+        *("core", "AxiCore", "inside.hold.eq(out.hold | waits)", "inside.hold.eq(waits)"),
+        *("packets", "the core must wait for room"),
+    ),
     "a tick does not wait for its events": Fault(
         *("core", "AxiCore", "late & (inside.now >= events.arrived)", "0"),
-        *("trials", "^assert"),
+        *("trials", "^assert|^words"),
     ),
 }
 FIRST = next(iter(FAULTS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import cocotb
@@ -30,6 +30,8 @@ FLAGS, UPDATE = 3 << 1, 1 << 2
 """Of CONTROL: how a run learns; no more than an update, which takes no events."""
 BUSY = 1
 """Of STATUS."""
+ROOM = 32
+"""Events that the core's queue holds."""
 COUNTERS = ("TICKS", "DIGESTS", "EVENTS_IN", "EVENTS_OUT", "CYCLES", "STALLS")
 """Registers that count runs, and wrap."""
 
@@ -61,6 +63,7 @@ class Host:
             AxiStreamBus.from_prefix(dut, "m_axis_events"), dut.aclk, **reset
         )
         write, read = self.axi.write_if, self.axi.read_if
+        write.w_channel.send = littered(write.w_channel.send)
         channels = [write.aw_channel, write.w_channel, write.b_channel]
         channels += [read.ar_channel, read.r_channel, *self.sources.values(), self.events]
         for channel in channels if given["stalls"] else ():
@@ -191,6 +194,18 @@ async def watch(dut: Any, prefix: str, fields: list[str]) -> None:
         waiting = shown if shown is not None and not int(ready.value) else None
 
 
+def littered(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    """Return a way to send write data with random bits in the bytes that are not written."""
+
+    async def sends(transaction: Any) -> None:
+        for byte in range(BYTES):
+            if not transaction.wstrb >> byte & 1:
+                transaction.wdata |= random.getrandbits(8) << 8 * byte
+        await send(transaction)
+
+    return sends
+
+
 def pauses() -> Iterator[bool]:
     """Stall for a while, and not for a while, at random."""
     while True:
@@ -297,6 +312,55 @@ def inputs(
     return words
 
 
+def misleading(words: list[int]) -> list[list[int]]:
+    """Return packets of wrong lengths: the place of their last word differs in one bit."""
+    last = len(words) - 1
+    places = [last ^ 1 << bit for bit in range(last.bit_length())]
+    return [[word ^ 1 for word in (words * 2)[: place + 1]] for place in places]
+
+
+async def reports(host: Host, given: dict[str, Any]) -> int:
+    """Report ends of ticks alone, which nobody takes, until the core waits; return how many."""
+    host.events.clear_pause_generator()
+    host.events.pause = True
+    await ClockCycles(host.dut.aclk, 5)
+    await host.write("REPORT", 1 << given["ticks_bit"])
+    await host.write("STALLS", 0)
+    runs = 0
+    while True:
+        assert runs * given["ticks"] <= ROOM, "the core must wait for room"
+        await host.write("RUNS", 0)
+        await host.write("CONTROL", 1)
+        runs += 1
+        await ClockCycles(host.dut.aclk, 3000)
+        if await host.read("STATUS") & BUSY:
+            break
+    assert await host.read("STALLS") > 1000
+    host.events.pause = False
+    await host.ended()
+    while int(host.dut.m_axis_events_tvalid.value):
+        await ClockCycles(host.dut.aclk, 1)
+    await ClockCycles(host.dut.aclk, 2)
+    words = [word for packet in host.packets() for word in packet]
+    assert all(word & END for word in words)
+    assert len(words) == runs * given["ticks"], "ends of ticks are lost"
+    return len(words)
+
+
+async def digests(host: Host, given: dict[str, Any], late: list[int] | None = None) -> int:
+    """Load a core and run it; targets may come amid the run. Return the sum of its digests."""
+    zeros = {name: [0] * len(host.addresses(name)) for name in ("registers", "reward", "targets")}
+    for window, words in (zeros | given["load"]).items():
+        await host.load(window, words)
+    for name in ("DIGESTS", "RUNS"):
+        await host.write(name, 0)
+    await host.write("CONTROL", 1 | FLAGS)
+    if late is not None:
+        host.send("targets", late)
+    await host.ended()
+    return await host.read("DIGESTS")
+
+
 @cocotb.test()
 async def packets(dut: Any) -> None:
     """Send packets that are right, too short, too long, of nobody, early and late."""
@@ -323,7 +387,7 @@ async def packets(dut: Any) -> None:
             random.shuffle(sent)
             words += [*sent, END | event(*random.choice([(0, 0), (0xFFFF, 0xFF, ALL)]))]
         host.send("events", words + ([] if number else [event(0, 0), END]))
-        wrong = [[targets[:-1]], [[*targets, 5]], [[*targets, 5, 6], [7], targets[:-1]]][number]
+        wrong = [[targets[:-1]], [[*targets, 5]], [[*targets, 5, 6], *misleading(targets)]][number]
         for packet in (*wrong, targets):
             host.send("targets", packet)
         await host.write("CONTROL", 1 | 1 << 1 | 1 << 3)
@@ -373,7 +437,32 @@ async def packets(dut: Any) -> None:
     await ClockCycles(dut.aclk, 5)
     assert await host.read("STATUS") & 3 == 0
     assert await host.read("ACCESSES_REFUSED") == 2
-    report({"stalls": waited, "events": len(came)})
+    # Ends of ticks alone fill the queue, too.
+    ends = await reports(host, given)
+    # Targets that come amid a run wait for its end.
+    alone = await digests(host, given)
+    assert await digests(host, given, [word ^ 1 for word in targets]) == alone
+    await ClockCycles(dut.aclk, 5 * len(targets))  # Then they are stored, for a run that streams.
+    while not host.sources["targets"].idle():
+        await ClockCycles(dut.aclk, 10)
+    await ClockCycles(dut.aclk, 10)
+    assert await host.fetch("targets") == [word ^ 1 for word in targets]
+    # Counters of what was refused stay at their highest; so does that of runs.
+    for name in ("EVENTS_REFUSED", "PACKETS_REFUSED", "RUNS"):
+        await host.write(name, ALL - 1)
+    host.send("events", [event(sizes[0], 0)] * 3 + [END])
+    await host.write("CONTROL", 1 | 1 << 1 | 1 << 3)
+    while await host.read("STATUS") & BUSY:
+        await ClockCycles(dut.aclk, 10)
+    for _ in range(2):
+        host.send("targets", targets[:-1])
+    await ClockCycles(dut.aclk, 20 * len(targets))
+    await host.write("CONTROL", 1 | 1 << 1)
+    while await host.read("STATUS") & BUSY:
+        await ClockCycles(dut.aclk, 10)
+    for name in ("EVENTS_REFUSED", "PACKETS_REFUSED", "RUNS"):
+        assert await host.read(name) == ALL, name
+    report({"stalls": waited, "events": len(came), "ends": ends})
 
 
 @cocotb.test()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -183,7 +184,7 @@ class Pairs:
     netlist
         Of the core.
     mutants
-        Those that are in the circuit; none of a clock's port.
+        Those that are in the circuit, fewer than :data:`FIRST`; none of a clock's port.
     mapped
         Whether words of memories are registers, which begin with anything.
     """
@@ -493,6 +494,8 @@ DEPTHS = (0, 2, 6)
 REACHES = (1, 2, 4, 8)
 """In how many cycles a difference may spread, as far as the circuit tells, before it is seen."""
 SECONDS, PATIENCE = 3, 100
+FIRST = 1 << 15
+"""Number of the first mutant that stands for one of a clock."""
 MANY = 1000
 """Registers of a mutant's own, from which on it is not tried."""
 
@@ -502,12 +505,21 @@ def prove(netlist: Netlist, mutants: Sequence[Mutant]) -> Iterator[tuple[int, st
 
     ``"structure"``: what the mutant makes different nobody reads, or it is a constant; ``"step"``:
     equal registers get equal values again, whatever they are; ``"reached"``: they do in all states
-    that the core reaches; ``"unseen"``: registers differ, but nobody ever sees it.
+    that the core reaches; ``"unseen"``: registers differ, but nobody ever sees it. A register with
+    another clock is equivalent if nobody reads it: if each of its bits may be inverted.
     """
     chosen = [mutant for mutant in mutants if mutant.port not in CLOCKS]
-    if not chosen:
+    owners, inverted = [], []
+    for mutant in mutants:
+        if mutant.port == "CLK":
+            for one in _bits(netlist, mutant):
+                owners.append(mutant.number)
+                inverted.append(replace(one, number=FIRST + len(inverted)))
+    if not chosen and not inverted:
         return
-    pairs = Pairs(netlist, chosen)
+    pairs = Pairs(netlist, [*chosen, *inverted])
+    read = {k for k, one in zip(owners, inverted, strict=True) if pairs.step(one.number)}
+    yield from ((number, "structure") for number in dict.fromkeys(owners) if number not in read)
     left: set[int] = set()
     for mutant in chosen:
         if pairs.step(mutant.number) == 0:
@@ -530,6 +542,15 @@ def prove(netlist: Netlist, mutants: Sequence[Mutant]) -> Iterator[tuple[int, st
                 for number in never(problems, f"pdr -T {SECONDS}", Path(name)):
                     left.discard(number)
                     yield number, "unseen" if reach else "reached" if depth else "step"
+
+
+def _bits(netlist: Netlist, mutant: Mutant) -> list[Mutant]:
+    """Return a mutant for each bit of a register, which is inverted."""
+    start = netlist.text.index(f"module \\{mutant.module}\n")
+    cell = netlist.text[netlist.text.index(f"  cell $dff {mutant.cell}\n", start) :]
+    width = int(cell.partition("parameter \\WIDTH ")[2].partition("\n")[0])
+    inverted = replace(mutant, mode="inv", port="Q", control=None)
+    return [replace(inverted, bit=bit) for bit in range(width)]
 
 
 def prove_apart(

@@ -275,6 +275,7 @@ def scripts(core: Core, case: Case, *, first: int = 0, trials: int = 3) -> list[
         Script("plain runs among learning ones", 0, [written("plppslplrr", timed=True)]),
         Script("the same, stalled; reset between", seed + 1, [written("clpplr"), written("plr")]),
         Script("unknown commands; bits of nobody", seed + 2, [strange, plain, written("olpl")]),
+        Script("bits of nobody", 0, [written("olpl", timed=True)]),
         Script("reset amid runs", seed + 3, aborted),
         Script("other words everywhere before", seed + 4, [written("wplr")]),
     ]

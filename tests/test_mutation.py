@@ -148,6 +148,33 @@ class Store(Unit):
         return m
 
 
+class Unread(Unit):
+    """Keeps what it gets in three registers, of which it shows one."""
+
+    def __init__(self) -> None:
+        super().__init__({"data": In(3), "answer": Out(3)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        shown, first, second = (Signal(3, name=name) for name in ("shown", "first", "second"))
+        m.d.sync += [shown.eq(self.data), first.eq(self.data), second.eq(first)]
+        m.d.comb += self.answer.eq(shown)
+        return m
+
+
+def test_registers_that_nobody_reads_may_have_any_clock() -> None:
+    netlist = mutation.draw(Unread(), 100, 1)
+    clocks = [m for m in netlist.mutants if m.port == "CLK"]
+    cells = re.findall(r"cell \$dff (\S+)\n((?:    .*\n)+)", netlist.text)
+    named = {
+        cell for cell, lines in cells if re.search(r"Q \\(first|second)$", lines, re.MULTILINE)
+    }
+    assert len(named) == 2
+    unread = {m.number for m in clocks if m.cell in named}
+    assert 0 < len(unread) < len(clocks)
+    assert dict(equivalence.prove(netlist, clocks)) == dict.fromkeys(unread, "structure")
+
+
 def test_memories_may_be_told_otherwise_where_nobody_sees_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -153,8 +153,11 @@ class Host:
         assert await self.read("RUNS") == 1
         assert not await self.read("STATUS") & 3
 
-    def packets(self) -> list[list[int]]:
-        """Return the events that came out, packet by packet."""
+    async def packets(self) -> list[list[int]]:
+        """Wait until no event is left; return those that came out, packet by packet."""
+        while int(self.dut.m_axis_events_tvalid.value):
+            await ClockCycles(self.dut.aclk, 1)
+        await ClockCycles(self.dut.aclk, 2)
         found = []
         while not self.events.empty():
             data = bytes(self.events.recv_nowait())
@@ -242,10 +245,7 @@ async def play(host: Host, given: dict[str, Any]) -> dict[str, Any]:
     found = {window: await host.fetch(window) for window in given["read"]}
     counted = {name: await host.read(name) - start & ALL for name, start in starts.items()}
     counted |= {name: await host.read(name) for name in ("DIGEST", "STATUS")}
-    while host.dut.m_axis_events_tvalid.value:
-        await ClockCycles(host.dut.aclk, 1)
-    await ClockCycles(host.dut.aclk, 2)
-    events = host.packets()
+    events = await host.packets()
     return {"words": found, "counted": counted, "events": events, "elapsed": host.elapsed}
 
 
@@ -338,10 +338,7 @@ async def reports(host: Host, given: dict[str, Any]) -> int:
     assert await host.read("STALLS") > 1000
     host.events.pause = False
     await host.ended()
-    while int(host.dut.m_axis_events_tvalid.value):
-        await ClockCycles(host.dut.aclk, 1)
-    await ClockCycles(host.dut.aclk, 2)
-    words = [word for packet in host.packets() for word in packet]
+    words = [word for packet in await host.packets() for word in packet]
     assert all(word & END for word in words)
     assert len(words) == runs * given["ticks"], "ends of ticks are lost"
     return len(words)
@@ -416,10 +413,7 @@ async def packets(dut: Any) -> None:
     assert await host.read("RUNS") == 0
     host.events.pause = False
     await host.ended()
-    while int(dut.m_axis_events_tvalid.value):
-        await ClockCycles(dut.aclk, 1)
-    await ClockCycles(dut.aclk, 2)
-    came = [word for packet in host.packets() for word in packet]
+    came = [word for packet in await host.packets() for word in packet]
     ended = [word for word in came if word & END]
     assert len(came) - len(ended) == await host.read("EVENTS_OUT")
     assert len(ended) == ticks * given["passes"]

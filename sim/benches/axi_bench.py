@@ -30,8 +30,6 @@ FLAGS, UPDATE = 3 << 1, 1 << 2
 """Of CONTROL: how a run learns; no more than an update, which takes no events."""
 BUSY = 1
 """Of STATUS."""
-ROOM = 32
-"""Events that the core's queue holds."""
 COUNTERS = ("TICKS", "DIGESTS", "EVENTS_IN", "EVENTS_OUT", "CYCLES", "STALLS")
 """Registers that count runs, and wrap."""
 
@@ -328,7 +326,7 @@ async def reports(host: Host, given: dict[str, Any]) -> int:
     await host.write("STALLS", 0)
     runs = 0
     while True:
-        assert runs * given["ticks"] <= ROOM, "the core must wait for room"
+        assert runs * given["ticks"] <= given["room"], "the core must wait for room"
         await host.write("RUNS", 0)
         await host.write("CONTROL", 1)
         runs += 1
@@ -384,7 +382,8 @@ async def packets(dut: Any) -> None:
             random.shuffle(sent)
             words += [*sent, END | event(*random.choice([(0, 0), (0xFFFF, 0xFF, ALL)]))]
         host.send("events", words + ([] if number else [event(0, 0), END]))
-        wrong = [[targets[:-1]], [[*targets, 5]], [[*targets, 5, 6], *misleading(targets)]][number]
+        more = [[*targets, 5, 6], [7], targets[:-1], *misleading(targets)]
+        wrong = [[targets[:-1]], [[*targets, 5]], more][number]
         for packet in (*wrong, targets):
             host.send("targets", packet)
         await host.write("CONTROL", 1 | 1 << 1 | 1 << 3)

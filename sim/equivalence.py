@@ -506,20 +506,23 @@ def prove(netlist: Netlist, mutants: Sequence[Mutant]) -> Iterator[tuple[int, st
     ``"structure"``: what the mutant makes different nobody reads, or it is a constant; ``"step"``:
     equal registers get equal values again, whatever they are; ``"reached"``: they do in all states
     that the core reaches; ``"unseen"``: registers differ, but nobody ever sees it. A register with
-    another clock is equivalent if nobody reads it: if each of its bits may be inverted.
+    another clock is equivalent if each of its bits may be a constant in its place: then nobody
+    reads the bit, or it never changes.
     """
     chosen = [mutant for mutant in mutants if mutant.port not in CLOCKS]
-    owners, inverted = [], []
+    fixed: dict[int, list[list[Mutant]]] = {}  # By register, and bit: the constants in its place.
+    first = FIRST
     for mutant in mutants:
         if mutant.port == "CLK":
-            for one in _bits(netlist, mutant):
-                owners.append(mutant.number)
-                inverted.append(replace(one, number=FIRST + len(inverted)))
-    if not chosen and not inverted:
+            fixed[mutant.number] = _constant_bits(netlist, mutant, first)
+            first += 2 * len(fixed[mutant.number])
+    constants = [one for bits in fixed.values() for bit in bits for one in bit]
+    if not chosen and not constants:
         return
-    pairs = Pairs(netlist, [*chosen, *inverted])
-    read = {k for k, one in zip(owners, inverted, strict=True) if pairs.step(one.number)}
-    yield from ((number, "structure") for number in dict.fromkeys(owners) if number not in read)
+    pairs = Pairs(netlist, [*chosen, *constants])
+    for number, bits in fixed.items():
+        if all(any(pairs.step(one.number) == 0 for one in bit) for bit in bits):
+            yield number, "structure"
     left: set[int] = set()
     for mutant in chosen:
         if pairs.step(mutant.number) == 0:
@@ -544,13 +547,19 @@ def prove(netlist: Netlist, mutants: Sequence[Mutant]) -> Iterator[tuple[int, st
                     yield number, "unseen" if reach else "reached" if depth else "step"
 
 
-def _bits(netlist: Netlist, mutant: Mutant) -> list[Mutant]:
-    """Return a mutant for each bit of a register, which is inverted."""
+def _constant_bits(netlist: Netlist, mutant: Mutant, first: int) -> list[list[Mutant]]:
+    """Return two mutants for each bit of a register, which is 0 or 1; `first` is their number."""
     start = netlist.text.index(f"module \\{mutant.module}\n")
     cell = netlist.text[netlist.text.index(f"  cell $dff {mutant.cell}\n", start) :]
     width = int(cell.partition("parameter \\WIDTH ")[2].partition("\n")[0])
-    inverted = replace(mutant, mode="inv", port="Q", control=None)
-    return [replace(inverted, bit=bit) for bit in range(width)]
+    register = replace(mutant, port="Q", control=None)
+    return [
+        [
+            replace(register, mode=f"const{value}", bit=bit, number=first + 2 * bit + value)
+            for value in (0, 1)
+        ]
+        for bit in range(width)
+    ]
 
 
 def prove_apart(

@@ -67,11 +67,14 @@ SIMULATE = (
         "-Wno-style",
         "-Wno-fatal",
         "-O3",
+        "-fno-dfg",
         "-CFLAGS",
         "-std=c++20 -DVL_USER_FATAL",
     ),
     *("-o", "driver"),
 )
+"""Without Verilator's DFG: with it, a core of 86 mutants, none of them chosen, gave wrong digests,
+and right ones at -O0. Mutants make loops that the core does not have."""
 
 
 class MutationError(RuntimeError):

@@ -12,7 +12,7 @@ from goldenspike.hdl.fixed import low_bits
 from goldenspike.hdl.units.common import Rest, Tap, balanced, later
 
 TERMS = 4
-"""Hashes that are summed in a cycle, and then such sums."""
+"""Numbers that are summed in a cycle, and then such sums."""
 VARIABLE_BITS = 8
 INDEX_BIT, VALUE_BIT, VALUE_BITS = 32, 64, 64
 
@@ -97,13 +97,13 @@ def crc(variable: Value, index: Value, value: Value) -> Value:
 
 
 def of_rest(rest: Rest) -> int:
-    """Return the sum of the CRC-32 of what is left out."""
+    """Return the digest of what is left out."""
     number, (size,) = rest.variable.number, rest.variable.shape
     return sum(of_write(number, index, 0) for index in range(size)) & MASK
 
 
 class Digest(Elaboratable):
-    """Sums the CRC-32 of the writes on all channels.
+    """Sums the CRC-32 and the values of the writes on all channels.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Digest(Elaboratable):
 
     def __init__(self, channels: list[Channel], rests: list[Rest]) -> None:
         self.channels, self.rests = channels, rests
-        terms, levels = len(channels) + bool(rests), 1
+        terms, levels = 2 * len(channels) + bool(rests), 1
         while terms > TERMS**levels:
             levels += 1
         self.latency, self.levels = levels + 3, levels
@@ -133,7 +133,7 @@ class Digest(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        terms = []
+        terms, values = [], []
         for channel in self.channels:
             valid, hashed = Signal(), Signal(32)
             variable, index = Signal.like(channel.variable), Signal.like(channel.index)
@@ -147,10 +147,12 @@ class Digest(Elaboratable):
                 ]
             m.d.sync += hashed.eq(Mux(valid, crc(variable, index, value), 0))
             terms.append(hashed)
+            values.append(later(m, Mux(valid, value, 0), "given"))
         if self.rests:
             left = (Mux(rest.valid, Const(of_rest(rest), 32), 0) for rest in self.rests)
             left_out = low_bits(balanced(add, left), 32)
             terms.append(later(m, later(m, left_out, "left_out"), "left_out_later"))
+        terms += values
         for level in range(self.levels):
             groups = [terms[k : k + TERMS] for k in range(0, len(terms), TERMS)]
             terms = [

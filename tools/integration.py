@@ -23,7 +23,7 @@ PORTS = {
     "o__valid": "The word stands until it is taken.",
     "o__ready": "The host takes the word in this cycle.",
     "tick": "A tick or an update ends in this cycle, and its digest stands.",
-    "digest": "Sum of the CRC-32 of all architectural writes of the tick.",
+    "digest": "Sum of the CRC-32 and the value of all architectural writes of the tick.",
     "busy": "A trial runs.",
     "fault": "A command was not understood; stands until a reset.",
     "aclk": "Clock of the core and of all buses: everything happens at its rising edge.",

@@ -6,10 +6,10 @@ The message is ``struct.pack("<IIq", variable, index, value)``; ``zlib.crc32`` c
 CRC-32 is affine over GF(2), so hardware makes it as one exclusive or of columns; software takes
 one table a byte.
 
-The CRCs alone do not tell some faults that many writes have in common. Where eight neurons in a
-row hold the same value and a fault changes it to another one, half of the CRCs gain the bits that
-change, and half lose them, in 32 of 63 bits of a value exactly: the sum stays. The value is
-added for that: eight times its change remain.
+The CRCs alone miss faults that many writes have in common. Let eight neurons with consecutive
+indices hold one value, and let a fault flip one bit of it in all of them: for 32 of the 63 bits,
+each bit of the CRC that changes rises in four writes and falls in four, and the sum stays. With
+the values in the sum, it changes by eight times the flipped bit.
 """
 
 from __future__ import annotations

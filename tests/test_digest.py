@@ -86,9 +86,9 @@ def test_one_bit_anywhere_changes_the_digest() -> None:
 
 
 @given(WORD, st.integers(1, 6), st.integers(-(2**20), 2**20), st.integers(-(2**20), 2**20))
-def test_a_fault_of_all_neurons_alike_changes_the_digest(
+def test_a_fault_that_all_neurons_share_changes_the_digest(
     variable: int, bits: int, value: int, other: int
 ) -> None:
-    """The CRC-32 of their writes may well have the same sum."""
+    """The sum of the CRC-32 of their writes often stays."""
     writes = [[(variable, index, v) for index in range(1 << bits)] for v in (value, other)]
     assert (digest(writes[0])[0] == digest(writes[1])[0]) == (value == other)

@@ -124,7 +124,7 @@ class Digest(Elaboratable):
 
     def __init__(self, channels: list[Channel], rests: list[Rest]) -> None:
         self.channels, self.rests = channels, rests
-        terms, levels = 2 * len(channels) + bool(rests), 1
+        terms, levels = len(channels) + bool(rests), 1
         while terms > TERMS**levels:
             levels += 1
         self.latency, self.levels = levels + 3, levels
@@ -152,12 +152,16 @@ class Digest(Elaboratable):
             left = (Mux(rest.valid, Const(of_rest(rest), 32), 0) for rest in self.rests)
             left_out = low_bits(balanced(add, left), 32)
             terms.append(later(m, later(m, left_out, "left_out"), "left_out_later"))
-        terms += values
+        hashes, given = self._total(m, terms, "hashes"), self._total(m, values, "values")
+        m.d.sync += self.digest.eq(Mux(self.clear, 0, self.digest) + (hashes + given))
+        return m
+
+    def _total(self, m: Module, terms: list[Any], name: str) -> Value:
+        """Add the sum of numbers, modulo 2**32: `levels` cycles, however few they are."""
         for level in range(self.levels):
             groups = [terms[k : k + TERMS] for k in range(0, len(terms), TERMS)]
             terms = [
-                later(m, low_bits(balanced(add, group), 32), f"total_{level}_{k}")  # Modulo 2**32.
+                later(m, low_bits(balanced(add, group), 32), f"{name}_{level}_{k}")
                 for k, group in enumerate(groups)
             ]
-        m.d.sync += self.digest.eq(Mux(self.clear, 0, self.digest) + terms[0])
-        return m
+        return terms[0]

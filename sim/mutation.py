@@ -28,7 +28,7 @@ from goldenspike.golden.cache import cache_root
 from goldenspike.hdl import yosys
 from goldenspike.hdl.cell import Twin
 from goldenspike.sim.power_up import scramble
-from goldenspike.sim.toolchain import environment, identity
+from goldenspike.sim.toolchain import LOOPS_OPTIONS, environment, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,14 +67,12 @@ SIMULATE = (
         "-Wno-style",
         "-Wno-fatal",
         "-O3",
-        "-fno-dfg",
+        *LOOPS_OPTIONS,
         "-CFLAGS",
         "-std=c++20 -DVL_USER_FATAL",
     ),
     *("-o", "driver"),
 )
-"""Without Verilator's DFG: with it, a core of 86 mutants, none of them chosen, gave wrong digests,
-and right ones at -O0. Mutants make loops that the core does not have."""
 
 
 class MutationError(RuntimeError):

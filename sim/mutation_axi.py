@@ -77,7 +77,8 @@ def plays(core: AxiCore, *, more: bool = False) -> list[Play]:
 
 def build(netlist: Netlist) -> simulators.Build:
     """Return the simulation of a netlist with all of its mutants."""
-    return simulators.build([("core.v", mutation.verilog(netlist))], mutation.TOP, "verilator")
+    sources = [("core.v", mutation.verilog(netlist))]
+    return simulators.build(sources, mutation.TOP, "verilator", loops=True)
 
 
 def buses(mutant: Mutant) -> bool:

@@ -28,6 +28,7 @@ from goldenspike.sim import spaceless
 from goldenspike.sim.exchange import PARAMETERS, PLUSARG, REPORT
 from goldenspike.sim.toolchain import (
     LOG,
+    LOOPS_OPTIONS,
     SIMULATORS,
     WAVES_SWITCH,
     MissingToolError,
@@ -86,6 +87,7 @@ def build(
     visible: Iterable[str] = (),
     waves: bool = False,
     optimised: bool = False,
+    loops: bool = False,
     timeout_s: float = 900.0,
     cache: Path | None = None,
 ) -> Build:
@@ -111,6 +113,8 @@ def build(
     optimised
         Whether the compiler takes its time to make a fast simulation: for long runs. Icarus does
         not care.
+    loops
+        Whether there may be loops of logic, as mutants make them.
     timeout_s
         Time limit in seconds, not counting the wait for a process that builds the same.
     cache
@@ -126,6 +130,8 @@ def build(
     tools = identity(simulator)
     cache = (cache or cache_root() / "sim").resolve()
     texts, options = prepare(simulator, _texts(sources), [top, *visible], waves)
+    if loops and simulator == "verilator":
+        options += LOOPS_OPTIONS
     files = {f"source/{name}": text for name, text in texts.items()}
     arguments = {
         "sources": list(files),

@@ -166,6 +166,19 @@ def check_start(q: PlannedProjection) -> None:
         )
 
 
+def check_bounds(q: PlannedProjection, raw: np.ndarray) -> None:
+    """Raise ValueError if raw weights, ``(pre, post)``, are beyond the bounds of the rule."""
+    low, high = bounds(q)
+    given = raw[present(q)]
+    beyond = int(((given < low) | (given > high)).sum())
+    if beyond:
+        ends = " to ".join(repr(float(end)) for end in q.weight.to_float(np.array([low, high])))
+        raise ValueError(
+            f"Weights of {q.name} must be {ends}, the bounds of its rule, "
+            f"but {beyond} of {given.size} are beyond"
+        )
+
+
 def initial_weights(plan: Plan, projection: str, seed: int) -> np.ndarray:
     """Return a projection's initial weights, raw."""
     q = next(q for q in plan.projections if q.name == projection)

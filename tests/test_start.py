@@ -24,7 +24,7 @@ from goldenspike.golden.neurons import leaky_readout, lif
 from goldenspike.golden.plan import Plan, plan
 from goldenspike.golden.rules import delta_rule, stdp
 from goldenspike.golden.trial import Session, Stimulus
-from goldenspike.tools import cosim, device
+from goldenspike.tools import cosim, device, results
 from goldenspike.tools.cli import main
 from goldenspike.tools.experiment import shipped
 from goldenspike.tools.job import prepare
@@ -152,6 +152,18 @@ def test_weights_start_within_the_bounds_of_their_rule(kind: str):
         assert (weights == np.clip(np.rint(real * 256) / 256, 0, 0.5)).all()
     (line,) = told(session)
     assert "are clipped to the bounds of its rule: they are -" in line
+
+
+def test_written_weights_beyond_the_bounds_of_the_rule_are_refused(tmp_path, capsys):
+    text = shipped()["assembly_pairs"].read_text()
+    weights, narrower = tmp_path / "weights.npz", tmp_path / "narrower.toml"
+    results.write_weights(weights, prepare("assembly_pairs").session())
+    narrower.write_text(text.replace("high = 0.48", "high = 0.01").replace("0.02", "0.01"))
+    assert main(["cosim", str(narrower), "--weights", str(weights)]) == 2
+    assert capsys.readouterr().err == (
+        f"goldenspike: {weights}: Weights of neurons_to_neurons must be 0.0 to 0.0099945068359375, "
+        "the bounds of its rule, but 1024 of 1024 are beyond\n"
+    )
 
 
 def test_a_start_given_by_a_task_is_counted_as_one_that_is_drawn():

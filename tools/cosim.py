@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from goldenspike.golden.parameters import choice
+from goldenspike.golden.start import check_bounds
 from goldenspike.golden.trial import Session
 from goldenspike.hdl import cycles
 from goldenspike.hdl.core import check_lanes
@@ -199,9 +200,12 @@ def begin(job: Job, weights: Path | None, first: int) -> Session:
     if weights is None:
         warn_of_start(session)
     else:
-        for projection, raw in results.read_weights(weights, job.plan).items():
-            with input_errors(str(weights)):
-                session.set_weights(projection, raw)
+        written = results.read_weights(weights, job.plan)
+        for q in job.plan.projections:
+            if q.name in written:
+                with input_errors(str(weights)):
+                    session.set_weights(q.name, written[q.name])
+                    check_bounds(q, written[q.name])
     with console.progress() as bars:
         bar = bars.add_task("golden learns alone", total=first, visible=first > 0)
         while session.trial < first:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from goldenspike.golden.fixed import BIT, Format
-from goldenspike.hdl.bus.events_out import DEPTH
+from goldenspike.hdl.bus.events_out import DEPTH, MARGIN
 from goldenspike.hdl.bus.register_map import FLAGS, TICKS_BIT
 from goldenspike.sim import axi
 
@@ -75,6 +75,7 @@ def packets(core: AxiCore) -> dict[str, Any]:
         "passes": planned.passes,
         "ticks_bit": TICKS_BIT,
         "room": DEPTH,
+        "held": DEPTH - MARGIN + 1,
         "load": {
             f"{q.name}_w": [q.weight.high] * (q.pre.size * q.post.size) for q in planned.projections
         },

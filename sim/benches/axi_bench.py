@@ -310,6 +310,17 @@ def inputs(
     return words
 
 
+def strays(sizes: list[int]) -> list[int]:
+    """Return events of nobody: one bit of a neuron's or a source's number is wrong."""
+    found = [event(0xFFFF, 0xFF)]
+    for source, size in enumerate(sizes):
+        neurons = (neuron ^ 1 << bit for neuron in (0, size - 1) for bit in range(16))
+        found += [event(neuron, source) for neuron in neurons if neuron >= size]
+        sources = (source ^ 1 << bit for bit in range(8))
+        found += [event(0, other) for other in sources if other >= len(sizes)]
+    return found
+
+
 def misleading(words: list[int]) -> list[list[int]]:
     """Return packets of wrong lengths: the place of their last word differs in one bit."""
     last = len(words) - 1
@@ -324,6 +335,7 @@ async def reports(host: Host, given: dict[str, Any]) -> int:
     await ClockCycles(host.dut.aclk, 5)
     await host.write("REPORT", 1 << given["ticks_bit"])
     await host.write("STALLS", 0)
+    await host.write("TICKS", 0)
     runs = 0
     while True:
         assert runs * given["ticks"] <= given["room"], "the core must wait for room"
@@ -334,6 +346,7 @@ async def reports(host: Host, given: dict[str, Any]) -> int:
         if await host.read("STATUS") & BUSY:
             break
     assert await host.read("STALLS") > 1000
+    assert await host.read("TICKS") == given["held"], "the core waits too early, or too late"
     host.events.pause = False
     await host.ended()
     words = [word for packet in await host.packets() for word in packet]
@@ -375,8 +388,8 @@ async def packets(dut: Any) -> None:
     for number in range(3):
         kept = [signals(given, tick + number) for tick in range(ticks - number)]
         words = [END | UPDATED]  # As a core sends it: passed over.
-        unknown = [event(sizes[0], 0), event(0, len(sizes)), event(0xFFFF, 0xFF)]
-        words += unknown[:number]
+        unknown = [[], [event(sizes[0], 0)], strays(sizes)][number]
+        words += unknown
         for found in kept:
             sent = [event(neuron, source, value) for (source, neuron), value in found.items()]
             random.shuffle(sent)
@@ -388,7 +401,7 @@ async def packets(dut: Any) -> None:
             host.send("targets", packet)
         await host.write("CONTROL", 1 | 1 << 1 | 1 << 3)
         await host.ended()
-        refused = number or 2
+        refused = len(unknown) if number else 2
         stored = sum(len(found) for found in kept)
         await counted(EVENTS_IN=stored, EVENTS_REFUSED=refused, PACKETS_REFUSED=len(wrong), RUNS=1)
         assert await host.fetch("targets") == targets

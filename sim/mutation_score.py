@@ -30,8 +30,13 @@ if TYPE_CHECKING:
     from goldenspike.sim.mutation import Netlist, Verdict
 
 Fate = Literal["killed", "equivalent", "survived"]
-CASES, MORE, MOST = range(2), range(2, 12), range(12, 200)
-"""Cases that every mutant runs through; more for those that are left; and most of all."""
+CASES, MORE, MOST = range(2), range(2, 12), range(12, 500)
+"""Cases that every mutant runs through; more for those that are left; and most of all.
+
+A low bit of a random word decides one rounding of many thousands.
+"""
+MANY = 50
+"""Cases from which on it is worth the time to compile the golden model."""
 WATCHED = range(8)
 """Cases that tell which registers of a mutant differ."""
 LIMIT = 3
@@ -75,10 +80,11 @@ class Subject:
 
     def scripts(self, cases: Iterable[int]) -> list[Script]:
         """Return the scripts of some cases, by their numbers."""
-        found: list[Script] = []
+        found, numbers = list[Script](), list(cases)
+        kind = "python" if len(numbers) < MANY else "compiled"
         with self.looked_at() as core:
-            for k in cases:
-                found += scripts(core, draw_case(self.plan, k), first=16 * k)
+            for k in numbers:
+                found += scripts(core, draw_case(self.plan, k, kind), first=16 * k)
             del core
         return found
 

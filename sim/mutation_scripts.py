@@ -17,7 +17,7 @@ from goldenspike.golden.trial import Session, Stimulus
 from goldenspike.hdl import host
 from goldenspike.hdl.cycles import Model
 from goldenspike.hdl.units.commands import LOAD
-from goldenspike.sim.stimuli import any_words, draw, start
+from goldenspike.sim.stimuli import any_words, draw, start, steady
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from goldenspike.hdl.core import Core
 
 ANY = 0xFFFFFFFF
+STEADY = 3
+"""Seeds modulo 4 of cases in which weights, inputs and targets are at one end each."""
 
 
 class Case(NamedTuple):
@@ -48,10 +50,15 @@ class Case(NamedTuple):
     external: np.ndarray | None
 
 
-def draw_case(plan: Plan, seed: int) -> Case:
-    """Return random weights, states and inputs, half of them from the corners of their formats."""
+def draw_case(plan: Plan, seed: int, kind: str = "python") -> Case:
+    """Return random weights, states and inputs, half of them from the corners of their formats.
+
+    In every fourth case they are at one end each throughout. `kind` is the session's engine.
+    """
     random = np.random.default_rng((seed, 4))
-    (session, stimulus), external = start(plan, random), None
+    (session, stimulus), external = start(plan, random, kind), None
+    if seed % 4 == STEADY:
+        stimulus = steady(session, stimulus, random)
     if plan.reward is not None and plan.reward.objective is None:
         external = draw(random, plan.reward.error, 8, plan.passes)
     return Case(seed, session, stimulus, external)

@@ -6,6 +6,8 @@ numbers.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from goldenspike.golden.fixed import BIT, Format
@@ -59,12 +61,48 @@ def stimulate(session: Session, random: np.random.Generator) -> Stimulus:
     return Stimulus(inputs, targets, conditions)
 
 
-def start(plan: Plan, random: np.random.Generator) -> tuple[Session, Stimulus]:
-    """Return a session with random seed, trial, weights and states, and a random stimulus."""
-    session = Session(plan, int(random.integers(1 << 32)), "python")
+def start(
+    plan: Plan, random: np.random.Generator, kind: str = "python"
+) -> tuple[Session, Stimulus]:
+    """Return a session with random seed, trial, weights and states, and a random stimulus.
+
+    `kind` is the session's engine.
+    """
+    session = Session(plan, int(random.integers(1 << 32)), kind)
     session.trial = int(random.choice([0, 1, 1000, (1 << 32) - 2, int(random.integers(1 << 32))]))
     fill(session, random)
     return session, stimulate(session, random)
+
+
+def steady(session: Session, stimulus: Stimulus, random: np.random.Generator) -> Stimulus:
+    """Let weights, inputs and targets be at one end each: sums then reach theirs.
+
+    Returns the stimulus in the place of the one given.
+    """
+    for q in session.plan.projections:
+        if q.mirror is None and (q.learner is None or "bound" not in q.learner.fixed):
+            weights = np.full(
+                (q.pre.size, q.post.size), random.choice([q.weight.low, q.weight.high])
+            )
+            if not q.description.self_connections:
+                np.fill_diagonal(weights, 0)
+            session.set_weights(q.name, weights)
+
+    def ends(values: np.ndarray, low: int, high: int) -> np.ndarray:
+        """Return an array with one end in each sample."""
+        chosen = random.choice([low, high], len(values))
+        return values * 0 + chosen.reshape(-1, *[1] * (values.ndim - 1))
+
+    planned = session.plan
+    sources = {p.name: p.signal for p in planned.sources}
+    inputs = {
+        name: ends(values, sources[name].low or sources[name].high, sources[name].high)
+        for name, values in stimulus.inputs.items()
+    }
+    targets = stimulus.targets
+    if planned.reward is not None:
+        targets = ends(targets, planned.reward.target.low, planned.reward.target.high)
+    return replace(stimulus, inputs=inputs, targets=targets)
 
 
 def any_words(plan: Plan, seed: int) -> dict[str, list[int]]:

@@ -168,9 +168,9 @@ class RowSource(Unit):
         """Return which rows of the word on `word` are to be sent."""
         packing = self.packing
         each, width = 1 << packing.bits, packing.signal.width
-        there = Signal(each, init=(1 << each) - 1)  # Those of the word that are neurons.
-        with m.If(last):
-            m.d.comb += there.eq((1 << ((packing.size - 1) % each + 1)) - 1)
+        # Those of the word that are neurons: the last word may have some left over.
+        left = Const((1 << ((packing.size - 1) % each + 1)) - 1, each)
+        there = left if self.words == 1 else Mux(last, left, Const((1 << each) - 1, each))
         word = Value.cast(self.word)
         active = Cat(word.word_select(k, width).any() for k in range(each))
         active &= there

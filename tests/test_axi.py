@@ -249,6 +249,18 @@ FAULTS = {
         *("core", "AxiCore", "unit.open.eq(~running)", "unit.open.eq(1)"),
         *("packets", "assert \\d+ == \\d+"),
     ),
+    "sources from 128 on are taken for others": Fault(
+        *("events_in", "EventsIn"),
+        "with m.Switch(event.population):",
+        "with m.Switch(event.population[:7]):",
+        *("packets", "EVENTS_REFUSED"),
+    ),
+    "the core waits while there is room": Fault(
+        *("events_out", "EventsOut"),
+        "queue.level > DEPTH - MARGIN)",
+        "queue.level > DEPTH - MARGIN - 2)",
+        *("packets", "the core waits too early"),
+    ),
     "ends of ticks are lost": Fault(
         *("core", "AxiCore", "inside.hold.eq(out.hold | waits)", "inside.hold.eq(waits)"),
         *("packets", "the core must wait for room"),

@@ -255,6 +255,22 @@ def test_every_core_is_alive(name: str) -> None:
     assert [n for n, found in seen.items() if len(found) == 1 and not n.endswith(flags)] == []
 
 
+def test_a_steady_case_brings_sums_to_their_ends() -> None:
+    """Where errors of all ticks are of random signs and sizes, none adds up to half of the most."""
+    planned = command.subject("deep").plan
+    assert planned.reward is not None
+    most = {}
+    for kind, numbers in (("steady", range(3, 96, 4)), ("other", range(24))):
+        errors = []
+        for number in numbers:
+            case = mutation_scripts.draw_case(planned, number)
+            if (number % 4 == mutation_scripts.STEADY) == (kind == "steady"):
+                outcome = case.session.learn(case.stimulus, [0, 1])
+                errors += outcome.errors.ravel().tolist()
+        most[kind] = max(errors) / planned.reward.error.high
+    assert most["steady"] > 0.5 > most["other"], most
+
+
 def test_a_run_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: list[Record]
 ) -> None:
